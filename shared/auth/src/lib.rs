@@ -1,0 +1,1 @@
+//! COS request signatures and access policies; pure, the clock is an argument.

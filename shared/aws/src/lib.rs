@@ -1,0 +1,1 @@
+//! All that knows AWS: S3 as a Storage, Lambda events to http requests and back.

@@ -1,0 +1,34 @@
+//! What can go wrong.
+
+use raster::{Size, Stopped};
+
+/// Why no JPEG was made.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not a JPEG, or its markers or entropy-coded data break the standard.
+    #[error("not a readable JPEG: {0}")]
+    Malformed(String),
+    /// A JPEG of a kind that is not transcoded: arithmetic coding, 12-bit, lossless, hierarchical.
+    #[error("this JPEG is not supported: {0}")]
+    Unsupported(String),
+    /// Too many pixels.
+    #[error("the picture is {found}; at most {max_pixels} pixels are taken")]
+    TooManyPixels {
+        /// Its size.
+        found: Size,
+        /// What is allowed.
+        max_pixels: u64,
+    },
+    /// Too many scans.
+    #[error("the source has more than {max_scans} scans")]
+    TooManyScans {
+        /// What is allowed.
+        max_scans: u32,
+    },
+    /// A picture that the format cannot hold.
+    #[error("the picture is {0}; a JPEG side is 1 to 65535 px")]
+    TooLarge(Size),
+    /// The deadline passed, or nobody waits any more.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}

@@ -1,0 +1,154 @@
+//! What may be asked of the transcoder and of the encoder.
+
+/// The frame type that is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Process {
+    /// SOF0: sequential, one interleaved scan, optimized Huffman tables.
+    Baseline,
+    /// SOF2: several scans, each refining the picture.
+    Progressive,
+}
+
+/// How the scans of a progressive file are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scans {
+    /// The script that jpegtran writes.
+    Standard,
+    /// Chosen for the picture; never larger than [`Scans::Standard`].
+    #[default]
+    Smallest,
+}
+
+/// Which segments of the source are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metadata {
+    /// All APPn and COM segments, byte for byte and in their order.
+    #[default]
+    All,
+    /// Only what a viewer needs to show the same picture: ICC, Adobe and the EXIF orientation.
+    Essential,
+}
+
+/// What becomes of truncated or corrupt entropy-coded data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Damage {
+    /// An error.
+    #[default]
+    Refuse,
+    /// What was readable is kept, the rest is gray, as most decoders show it.
+    Keep,
+}
+
+/// Which code runs. The bytes are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Simd {
+    /// The fastest that this processor has.
+    #[default]
+    Auto,
+    /// Plain Rust, the definition.
+    Portable,
+}
+
+/// Bounds on the work that a source may ask for. They are checked from its header and its scans, before the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pixels of the picture at most.
+    pub max_pixels: u64,
+    /// Scans of the source at most.
+    pub max_scans: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_pixels: 250_000_000,
+            max_scans: 100,
+        }
+    }
+}
+
+/// How [`transcode`](crate::transcode) works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TranscodeOptions {
+    /// What is written; `None` keeps the source's.
+    pub process: Option<Process>,
+    /// How scans are chosen, where `process` is progressive.
+    pub scans: Scans,
+    /// Which segments are kept.
+    pub metadata: Metadata,
+    /// What becomes of damaged sources.
+    pub damage: Damage,
+    /// Which code runs.
+    pub simd: Simd,
+    /// Worker threads at most; the bytes are the same for any number.
+    pub threads: usize,
+    /// Bounds on the work.
+    pub limits: Limits,
+}
+
+impl Default for TranscodeOptions {
+    fn default() -> Self {
+        Self {
+            process: Some(Process::Progressive),
+            scans: Scans::Smallest,
+            metadata: Metadata::All,
+            damage: Damage::Refuse,
+            simd: Simd::Auto,
+            threads: 1,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How chroma is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sampling {
+    /// 4:2:0 below quality 90, 4:4:4 from there on.
+    #[default]
+    Auto,
+    /// A chroma sample for each pixel.
+    S444,
+    /// A chroma sample for two pixels beside each other.
+    S422,
+    /// A chroma sample for 2x2 pixels.
+    S420,
+}
+
+/// How [`encode`](crate::encode) works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodeOptions {
+    /// 0 to 100, on the familiar scale.
+    pub quality: u8,
+    /// How chroma is stored.
+    pub sampling: Sampling,
+    /// What is written.
+    pub process: Process,
+    /// How scans are chosen, where `process` is progressive.
+    pub scans: Scans,
+    /// The color behind transparent pixels.
+    pub background: [u8; 3],
+    /// An ICC profile to embed, in APP2 segments.
+    pub icc: Option<Vec<u8>>,
+    /// EXIF to embed in APP1: the TIFF data, without the `Exif\0\0` before it.
+    pub exif: Option<Vec<u8>>,
+    /// Which code runs.
+    pub simd: Simd,
+    /// Worker threads at most; the bytes are the same for any number.
+    pub threads: usize,
+}
+
+impl Default for EncodeOptions {
+    fn default() -> Self {
+        Self {
+            quality: 85,
+            sampling: Sampling::Auto,
+            process: Process::Progressive,
+            scans: Scans::Smallest,
+            background: [255; 3],
+            icc: None,
+            exif: None,
+            simd: Simd::Auto,
+            threads: 1,
+        }
+    }
+}

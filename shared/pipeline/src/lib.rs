@@ -1,0 +1,1 @@
+//! Source bytes and a rule to encoded bytes; pure and synchronous.

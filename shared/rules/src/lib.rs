@@ -1,0 +1,1 @@
+//! imageMogr2 rule text to a typed rule, and back; has never seen an image.
