@@ -76,6 +76,9 @@ pub trait Storage: Send + Sync {
         parts: &[(u32, ETag)],
     ) -> Result<ObjectInfo, Error>;
 
+    /// Uploads that are open, for keys that begin with `prefix`, in byte order of their keys.
+    async fn list_multipart(&self, prefix: &str) -> Result<Vec<OpenUpload>, Error>;
+
     /// Ends the upload and removes its parts.
     async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error>;
 }
@@ -295,6 +298,17 @@ pub struct Listed {
     pub etag: ETag,
     /// When it was stored.
     pub last_modified: SystemTime,
+}
+
+/// A multipart upload that is neither completed nor aborted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenUpload {
+    /// The key it will become.
+    pub key: ObjectKey,
+    /// Its id.
+    pub upload: UploadId,
+    /// When it began.
+    pub initiated: SystemTime,
 }
 
 /// A stored part of a multipart upload.
