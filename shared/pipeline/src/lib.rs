@@ -1,1 +1,21 @@
 //! Source bytes and a rule to encoded bytes; pure and synchronous.
+//!
+//! [`check`] refuses what a rule alone shows to be too much; [`prepare`] does everything that can fail on input;
+//! [`Prepared::write`] hands out the result, an animation frame by frame as it is encoded.
+//!
+//! This crate does no I/O beyond the writer it is given, reads no clock and knows no names: sources come as bytes,
+//! errors tell them apart by their place.
+
+mod error;
+mod format;
+mod limits;
+mod prepare;
+mod probe;
+
+pub use codec_gif::Preset;
+pub use codec_jpeg::{Scans, Simd};
+pub use error::{Error, Fault};
+pub use format::Format;
+pub use limits::{Limits, Options};
+pub use prepare::{Prepared, Report, ResultInfo, check, prepare};
+pub use probe::{SourceInfo, probe};

@@ -1,0 +1,160 @@
+//! What can go wrong.
+
+use raster::{Size, Stopped};
+
+use crate::Format;
+
+/// Why there is no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// One of the sources is at fault: the object or an image that the rule names.
+    #[error("{}{fault}", place(*index))]
+    Source {
+        /// Which: 0 is the object, n the rule's n-th image.
+        index: usize,
+        /// What is wrong with it.
+        fault: Fault,
+    },
+    /// The rule asks for more frames than are allowed.
+    #[error("the animation has {found} frames, the object and {} images; at most {max} frames are allowed", found - 1)]
+    TooManyFrames {
+        /// Frames asked for, the object included.
+        found: usize,
+        /// What is allowed.
+        max: usize,
+    },
+    /// The work was told to stop.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The writer failed.
+    #[error("the output could not be written")]
+    Output(#[source] std::io::Error),
+    /// The caller gave more or fewer sources than the rule names. A mistake of ours.
+    #[error("{found} sources were given; the rule needs {expected}")]
+    SourceCount {
+        /// How many were given.
+        found: usize,
+        /// The object and every image of the rule.
+        expected: usize,
+    },
+    /// An encoder refused what it was given. A mistake of ours.
+    #[error("the {format} could not be encoded: {reason}")]
+    Encoder {
+        /// What was to be written.
+        format: Format,
+        /// The encoder's words.
+        reason: String,
+    },
+}
+
+/// What is wrong with one source.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// There is nothing in it.
+    #[error("empty; an image is expected")]
+    Empty,
+    /// Not an image of a kind that is known.
+    #[error("not an image that can be processed: JPEG, PNG, GIF, WEBP and BMP can")]
+    UnknownFormat,
+    /// A kind of image that cannot be a frame.
+    #[error("a {0}; animate takes JPG and PNG")]
+    NotAFrame(Format),
+    /// The result would be of a kind that is not written.
+    #[error("a {0}, and {0} results are not supported yet; add format/jpg or format/png")]
+    NotWritten(Format),
+    /// Damaged, truncated, or against its format's rules.
+    #[error("not a readable {format}: {reason}")]
+    Broken {
+        /// What it claims to be.
+        format: Format,
+        /// What is wrong.
+        reason: String,
+    },
+    /// In order, but of a kind that no decoder here reads.
+    #[error("this kind of {format} is not supported: {reason}")]
+    Unsupported {
+        /// What it is.
+        format: Format,
+        /// What is not supported.
+        reason: String,
+    },
+    /// Too many bytes.
+    #[error("{found} bytes; at most {max} are allowed")]
+    TooManyBytes {
+        /// How many it has.
+        found: u64,
+        /// How many it may have.
+        max: u64,
+    },
+    /// A side is too long.
+    #[error("{found} px; a side is at most {max} px")]
+    SideTooLong {
+        /// Its size.
+        found: Size,
+        /// What a side may have.
+        max: u32,
+    },
+    /// A side is too long for a frame of `animate`.
+    #[error("{found} px; a frame of animate is at most {max}x{max} px")]
+    FrameTooLarge {
+        /// Its size.
+        found: Size,
+        /// What a side may have.
+        max: u32,
+    },
+    /// Too many pixels.
+    #[error("{found} px, {} pixels in all; at most {max} are allowed", found.pixels())]
+    TooManyPixels {
+        /// Its size.
+        found: Size,
+        /// What is allowed.
+        max: u64,
+    },
+    /// An animated source with too many frames.
+    #[error("{found} frames; a source has at most {max}")]
+    TooManySourceFrames {
+        /// How many it has, or one more than allowed where counting stopped.
+        found: u32,
+        /// What is allowed.
+        max: u32,
+    },
+    /// An animated source with too many pixels in all its frames.
+    #[error("{size} px in {frames} frames; width x height x frames is at most {max}")]
+    TooManyAnimationPixels {
+        /// Its canvas.
+        size: Size,
+        /// Its frames.
+        frames: u32,
+        /// What is allowed.
+        max: u64,
+    },
+    /// A JPEG with too many scans.
+    #[error("more than {max} scans; a JPEG has at most that many")]
+    TooManyScans {
+        /// What is allowed.
+        max: u32,
+    },
+}
+
+/// How a message names a source.
+fn place(index: usize) -> String {
+    match index {
+        0 => "the object: ".to_owned(),
+        n => format!("image {n}: "),
+    }
+}
+
+impl Error {
+    /// True where `ignore-error/1` answers with the original instead.
+    pub fn is_suppressible(&self) -> bool {
+        match self {
+            Self::Source { .. } | Self::TooManyFrames { .. } | Self::Stopped(Stopped::Deadline) => {
+                true
+            }
+            Self::Stopped(Stopped::Cancelled)
+            | Self::Output(_)
+            | Self::SourceCount { .. }
+            | Self::Encoder { .. } => false,
+        }
+    }
+}

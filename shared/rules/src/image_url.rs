@@ -1,0 +1,231 @@
+//! An image named inside a rule: base64 of a URL, and the parts of that URL. Nothing here resolves or fetches.
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use percent_encoding::percent_decode_str;
+
+use crate::error::short;
+use crate::{ImageError, split_query};
+
+/// Bytes that an image URL may have; with a signature in it, about 700 are usual.
+const MAX_BYTES: usize = 4096;
+
+const ENGINE: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// An image as a rule names it: the text of a URL that [`ImageUrl::parse`] reads.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImageRef {
+    text: String,
+    url: ImageUrl,
+}
+
+impl ImageRef {
+    /// The image at the URL `text`.
+    ///
+    /// # Errors
+    ///
+    /// See [`ImageUrl::parse`].
+    pub fn new(text: &str) -> Result<Self, ImageError> {
+        Ok(Self {
+            url: ImageUrl::parse(text)?,
+            text: text.to_owned(),
+        })
+    }
+
+    /// Reads the base64 of a URL: the URL-safe or the standard alphabet, with padding or without.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Base64`], [`ImageError::NotUtf8`], and those of [`ImageUrl::parse`].
+    pub fn from_base64(base64: &str) -> Result<Self, ImageError> {
+        let safe = base64
+            .trim_end_matches('=')
+            .replace('+', "-")
+            .replace('/', "_");
+        let bytes = ENGINE.decode(safe).map_err(|_| ImageError::Base64 {
+            found: short(base64),
+        })?;
+        Self::new(std::str::from_utf8(&bytes).map_err(|_| ImageError::NotUtf8)?)
+    }
+
+    /// The URL as it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The URL's parts.
+    pub fn url(&self) -> &ImageUrl {
+        &self.url
+    }
+
+    /// The URL in URL-safe base64 without padding, as it stands in a canonical rule.
+    pub fn to_base64(&self) -> String {
+        ENGINE.encode(&self.text)
+    }
+}
+
+/// How a URL begins. Both name the same object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scheme {
+    /// `http`
+    Http,
+    /// `https`
+    Https,
+}
+
+/// The parts of an image URL.
+///
+/// It is a name: `host` is looked up in a table of buckets, and `key` is read from storage. It is never connected to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ImageUrl {
+    /// `http` or `https`.
+    pub scheme: Scheme,
+    /// The host name in lower case, without the port. Never an IP address.
+    pub host: String,
+    /// The port, where one is written.
+    pub port: Option<u16>,
+    /// The path as written, from its `/` on.
+    pub path: String,
+    /// The path without its first `/`, percent escapes read once; `+` is a plus, dots and doubled slashes stay.
+    pub key: String,
+    /// What stands after `?`, as written. It may hold a signature; it holds no rule.
+    pub query: Option<String>,
+}
+
+impl ImageUrl {
+    /// Reads the URL of an image: `http[s]://<host name>[:<port>]/<key>[?<query>]`.
+    ///
+    /// Unescaped spaces and non-ASCII characters in the path stand for themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError`] for everything else: another scheme, a user name, a fragment, an IP address in any spelling,
+    /// backslashes, control characters, a path without a name, a rule in the query.
+    pub fn parse(text: &str) -> Result<Self, ImageError> {
+        if text.len() > MAX_BYTES {
+            return Err(ImageError::TooLong {
+                found: text.len(),
+                max: MAX_BYTES,
+            });
+        }
+        refuse_characters(text)?;
+        let (scheme, rest) = split_scheme(text)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let (authority, rest) = rest.split_at(end);
+        if authority.contains('@') {
+            return Err(ImageError::UserInfo);
+        }
+        if rest.contains('#') {
+            return Err(ImageError::Fragment);
+        }
+        let (host, port) = split_authority(authority)?;
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (rest, None),
+        };
+        let key = decode_key(path)?;
+        if let Some(query) = query
+            && split_query(query).is_ok_and(|query| query.rule.is_some())
+        {
+            return Err(ImageError::Rule);
+        }
+        Ok(Self {
+            scheme,
+            host,
+            port,
+            path: path.to_owned(),
+            key,
+            query: query.map(str::to_owned),
+        })
+    }
+}
+
+fn refuse_characters(text: &str) -> Result<(), ImageError> {
+    match text.chars().find(|c| c.is_control() || *c == '\\') {
+        None => Ok(()),
+        Some('\\') => Err(ImageError::Character {
+            found: "a backslash".to_owned(),
+        }),
+        Some(c) => Err(ImageError::Character {
+            found: format!("the control character U+{:04X}", u32::from(c)),
+        }),
+    }
+}
+
+fn split_scheme(text: &str) -> Result<(Scheme, &str), ImageError> {
+    for (prefix, scheme) in [("http://", Scheme::Http), ("https://", Scheme::Https)] {
+        if let Some(head) = text.get(..prefix.len())
+            && head.eq_ignore_ascii_case(prefix)
+        {
+            return Ok((scheme, &text[prefix.len()..]));
+        }
+    }
+    Err(ImageError::Scheme { found: short(text) })
+}
+
+fn split_authority(authority: &str) -> Result<(String, Option<u16>), ImageError> {
+    if authority.starts_with('[') {
+        return Err(ImageError::Address {
+            found: short(authority),
+        });
+    }
+    let (host, port) = match authority.split_once(':') {
+        None => (authority, None),
+        Some((host, digits)) => {
+            let plain = digits.bytes().all(|b| b.is_ascii_digit());
+            let port = digits.parse().ok().filter(|port| plain && *port != 0);
+            let port = port.ok_or_else(|| ImageError::Port {
+                found: short(digits),
+            })?;
+            (host, Some(port))
+        }
+    };
+    let host = host.to_ascii_lowercase();
+    let label = |label: &str| {
+        let known = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(known)
+    };
+    if host.len() > 253 || !host.split('.').all(label) {
+        return Err(ImageError::Host {
+            found: short(&host),
+        });
+    }
+    // As URL parsers take it: a host whose last label is a number (decimal, octal or 0x...) is an IPv4 address.
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hexadecimal = |digits: &str| digits.bytes().all(|b| b.is_ascii_hexdigit());
+    if last.bytes().all(|b| b.is_ascii_digit()) || last.strip_prefix("0x").is_some_and(hexadecimal)
+    {
+        return Err(ImageError::Address {
+            found: short(&host),
+        });
+    }
+    Ok((host, port))
+}
+
+fn decode_key(path: &str) -> Result<String, ImageError> {
+    let raw = path.strip_prefix('/').unwrap_or_default();
+    if raw.is_empty() {
+        return Err(ImageError::NoKey);
+    }
+    let escape = |tail: &str| {
+        let digits = tail.as_bytes().get(..2);
+        digits.is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !raw.split('%').skip(1).all(escape) {
+        return Err(ImageError::Escape);
+    }
+    let key = percent_decode_str(raw).decode_utf8();
+    let key = key.map_err(|_| ImageError::PathNotUtf8)?.into_owned();
+    if let Some(c) = key.chars().find(|c| c.is_control()) {
+        return Err(ImageError::Character {
+            found: format!("the control character U+{:04X}", u32::from(c)),
+        });
+    }
+    Ok(key)
+}
