@@ -63,7 +63,7 @@ pub enum Error {
         found: String,
     },
     /// A value of the API that is not built yet.
-    #[error("{operation}: `{found}` is not supported yet; supported are {supported}")]
+    #[error("{operation}: `{found}` is not supported yet; expected {supported}")]
     UnsupportedValue {
         /// The operation.
         operation: &'static str,

@@ -229,3 +229,123 @@ fn decode_key(path: &str) -> Result<String, ImageError> {
     }
     Ok(key)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_a_url_apart() {
+        let url = ImageUrl::parse(
+            "HTTPS://Examples-125.COS.ap-x.myqcloud.com:8080/a%20b/+//../ü?sign=q%3D1&x",
+        )
+        .unwrap();
+        assert_eq!(url.scheme, Scheme::Https);
+        assert_eq!(url.host, "examples-125.cos.ap-x.myqcloud.com");
+        assert_eq!(url.port, Some(8080));
+        assert_eq!(url.path, "/a%20b/+//../ü");
+        assert_eq!(url.key, "a b/+//../ü");
+        assert_eq!(url.query.as_deref(), Some("sign=q%3D1&x"));
+        // The documentation's own example.
+        let image = ImageRef::from_base64(
+            "aHR0cDovL2V4YW1wbGVzLTEyNXh4eHh4eC5jb3MuYXAtc2hhbmdoYWkubXlxY2xvdWQuY29tL2ltYWdlLTIuanBn",
+        );
+        let url = image.unwrap().url().clone();
+        assert_eq!(url.host, "examples-125xxxxxx.cos.ap-shanghai.myqcloud.com");
+        assert_eq!(url.key, "image-2.jpg");
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        #[track_caller]
+        fn refuses(text: &str, message: &str) {
+            assert_eq!(ImageUrl::parse(text).unwrap_err().to_string(), message);
+        }
+        for text in [
+            "",
+            "a.jpg",
+            "ftp://h/a",
+            "file:///etc/passwd",
+            "//h/a",
+            "http:/h/a",
+            "javascript:1",
+        ] {
+            refuses(
+                text,
+                &format!("`{text}` does not begin with http:// or https://"),
+            );
+        }
+        let user = "the URL has a user name or an `@` before its host; neither is allowed";
+        refuses("http://user@h/a", user);
+        refuses("http://h:80@evil/a", user);
+        refuses(
+            "http://h\\@evil/a",
+            "the URL holds a backslash; escape it with `%`",
+        );
+        refuses(
+            "http://h/a\r\nx",
+            "the URL holds the control character U+000D; escape it with `%`",
+        );
+        refuses(
+            "http://h/a%00",
+            "the URL holds the control character U+0000; escape it with `%`",
+        );
+        refuses(
+            "http://h/a#b",
+            "the URL has a fragment (`#`); escape it as %23 or leave it out",
+        );
+        refuses(
+            "http://h#/a",
+            "the URL has a fragment (`#`); escape it as %23 or leave it out",
+        );
+        let host = "is not a host name of ASCII letters, digits, `-`, `_` and dots";
+        for bad in ["", "a..b", "h.", ".h", "h%2e", "h h", "ｈ", "ü.de", "a*b"] {
+            refuses(&format!("http://{bad}/a"), &format!("`{bad}` {host}"));
+        }
+        for ip in [
+            "127.0.0.1",
+            "2130706433",
+            "0x7f000001",
+            "0x7f.1",
+            "0177.0.0.1",
+            "1.2.3.256",
+            "h.0x",
+            "[::1]",
+            "[::ffff:7f00:1]",
+        ] {
+            refuses(
+                &format!("http://{ip}/a"),
+                &format!("`{ip}` is an address; images are named by the host name of a bucket"),
+            );
+        }
+        for port in ["", "0", "65536", "+80", "8a", "80:90"] {
+            refuses(
+                &format!("http://h:{port}/a"),
+                &format!("`{port}` is not a port; expected 1 to 65535"),
+            );
+        }
+        for none in ["http://h", "http://h/", "http://h?a", "http://h/?a"] {
+            refuses(
+                none,
+                "the URL names no object; a path is expected after the host",
+            );
+        }
+        let escape =
+            "`%` in the path is not followed by two hexadecimal digits; a `%` itself is %25";
+        for bad in ["%", "%a", "%zz", "a%é"] {
+            refuses(&format!("http://h/{bad}"), escape);
+        }
+        refuses(
+            "http://h/%FF",
+            "the path is not UTF-8 once its percent escapes are read",
+        );
+        refuses(
+            "http://h/a?imageMogr2/strip",
+            "the URL has a processing rule of its own; images are taken as they are stored",
+        );
+        refuses(
+            &format!("http://h/{}", "a".repeat(4096)),
+            "the URL has 4105 bytes; at most 4096 are allowed",
+        );
+    }
+}

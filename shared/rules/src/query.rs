@@ -93,3 +93,107 @@ fn verb(text: &str) -> Option<&str> {
     let rule = VERBS.contains(&verb) && (verb != "style" || text[end..].starts_with('/'));
     rule.then_some(verb)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn finds(raw_query: &str, raw: &str, text: &str) {
+        let item = split_query(raw_query).unwrap().rule.unwrap();
+        assert_eq!((item.raw.as_str(), item.text.as_str()), (raw, text));
+    }
+
+    #[test]
+    fn finds_the_rule_in_every_wire_form() {
+        let text = "imageMogr2/format/jpg/interlace/1";
+        let escaped = "imageMogr2%2Fformat%2Fjpg%2Finterlace%2F1";
+        finds(text, text, text);
+        finds(&format!("{text}="), &format!("{text}="), text);
+        finds(escaped, escaped, text);
+        finds(&format!("{escaped}="), &format!("{escaped}="), text);
+        finds(&format!("versionId=3&{text}&x=y"), text, text);
+        finds(
+            "imageMogr2/strip%7CimageMogr2/strip",
+            "imageMogr2/strip%7CimageMogr2/strip",
+            "imageMogr2/strip|imageMogr2/strip",
+        );
+        finds("imageInfo=", "imageInfo=", "imageInfo");
+        finds("exif", "exif", "exif");
+        finds(
+            "imageMogr2/thumbnail/640x640%3E|imageView2/1",
+            "imageMogr2/thumbnail/640x640%3E|imageView2/1",
+            "imageMogr2/thumbnail/640x640>|imageView2/1",
+        );
+    }
+
+    #[test]
+    fn keeps_base64_whole() {
+        // Padding raw at the end, raw in the middle, escaped with the separator after it.
+        finds(
+            "watermark/2/fill/I0ZGRkZGRg==/fontsize/30",
+            "watermark/2/fill/I0ZGRkZGRg==/fontsize/30",
+            "watermark/2/fill/I0ZGRkZGRg==/fontsize/30",
+        );
+        finds(
+            "imageMogr2/animate/images/aa+b==&a=b",
+            "imageMogr2/animate/images/aa+b==",
+            "imageMogr2/animate/images/aa+b",
+        );
+        finds(
+            "imageMogr2%2Fanimate%2Fimages%2Faa%2Bb%3D%3D=",
+            "imageMogr2%2Fanimate%2Fimages%2Faa%2Bb%3D%3D=",
+            "imageMogr2/animate/images/aa+b==",
+        );
+    }
+
+    #[test]
+    fn reads_ordinary_parameters() {
+        let query = split_query(
+            "image_process&response-content-type=image%2Fjpeg&a=b+c%2B%20d=e&&empty=&style&%C3%BC=1",
+        )
+        .unwrap();
+        assert_eq!(query.rule, None);
+        let pairs: Vec<(&str, &str)> = query
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            pairs,
+            [
+                ("image_process", ""),
+                ("response-content-type", "image/jpeg"),
+                ("a", "b c+ d=e"),
+                ("empty", ""),
+                ("style", ""),
+                ("ü", "1"),
+            ]
+        );
+        assert_eq!(query.parameter("response-content-type"), Some("image/jpeg"));
+        assert_eq!(query.parameter("b"), None);
+        assert_eq!(split_query("").unwrap(), Query::default());
+    }
+
+    #[test]
+    fn refuses_two_rules_and_bytes_that_are_no_text() {
+        #[track_caller]
+        fn refuses(raw_query: &str, message: &str) {
+            assert_eq!(split_query(raw_query).unwrap_err().to_string(), message);
+        }
+        refuses(
+            "imageMogr2/strip&imageInfo",
+            "the query has two processing rules, `imageMogr2` and `imageInfo`; one is allowed, \
+             with stages joined by `|`",
+        );
+        refuses(
+            "a=1&b=%FF",
+            "query item 2 is not UTF-8 once its percent escapes are read",
+        );
+        // Refused, and not taken for an ordinary parameter that could be overlooked.
+        refuses(
+            "imageMogr2/%FF",
+            "query item 1 is not UTF-8 once its percent escapes are read",
+        );
+    }
+}

@@ -148,3 +148,190 @@ impl FromStr for Rule {
         Self::parse(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "aHR0cDovL2hvc3QvMi5qcGc"; // http://host/2.jpg
+
+    #[track_caller]
+    fn reads(text: &str, canonical: &str) {
+        assert_eq!(Rule::parse(text).unwrap().to_string(), canonical);
+    }
+
+    #[track_caller]
+    fn refuses(text: &str, message: &str) {
+        assert_eq!(Rule::parse(text).unwrap_err().to_string(), message);
+    }
+
+    #[test]
+    fn reads_what_is_built() {
+        reads("imageMogr2/interlace/1", "imageMogr2/interlace/1");
+        reads(
+            "imageMogr2/interlace/1/format/yjpeg/",
+            "imageMogr2/format/jpg/interlace/1",
+        );
+        reads(
+            "imageMogr2//quality/080!//strip",
+            "imageMogr2/quality/80!/strip",
+        );
+        reads(
+            "imageMogr2/ignore-error/1/auto-orient/format/png/quality/100",
+            "imageMogr2/format/png/quality/100/auto-orient/ignore-error/1",
+        );
+        reads("imageMogr2", "imageMogr2");
+        reads("imageMogr2/", "imageMogr2");
+        reads(
+            " imageMogr2/interlace/1\n |\timageMogr2/format/jpg ",
+            "imageMogr2/interlace/1|imageMogr2/format/jpg",
+        );
+    }
+
+    #[test]
+    fn reads_animate_in_either_order() {
+        let canonical = format!("imageMogr2/animate/duration/50/images/{ONE}/{ONE}");
+        reads(
+            &format!("imageMogr2/animate/images/{ONE}//{ONE}=/duration/50"),
+            &canonical,
+        );
+        reads(
+            &format!("imageMogr2/ignore-error/1/animate/duration/50/images/{ONE}"),
+            &format!("imageMogr2/animate/duration/50/images/{ONE}/ignore-error/1"),
+        );
+        let rule = Rule::parse(&format!("imageMogr2/interlace/1|{canonical}")).unwrap();
+        let urls: Vec<&str> = rule.images().map(ImageRef::text).collect();
+        assert_eq!(urls, ["http://host/2.jpg"; 2]);
+    }
+
+    #[test]
+    fn says_what_was_wrong_and_what_is_allowed() {
+        let interlace = "interlace: expected 0 or 1, found";
+        refuses("imageMogr2/interlace/2", &format!("{interlace} `2`"));
+        refuses("imageMogr2/interlace/true", &format!("{interlace} `true`"));
+        refuses("imageMogr2/interlace/01", &format!("{interlace} `01`"));
+        refuses(
+            "imageMogr2/interlace",
+            "`interlace` has no value; expected 0 or 1",
+        );
+        refuses(
+            "imageMogr2/format/interlace/1",
+            "`format` has no value; expected jpg or png",
+        );
+        refuses(
+            "imageMogr2/format/jpeg",
+            "format: expected jpg or png, found `jpeg`",
+        );
+        refuses(
+            "imageMogr2/format/webp",
+            "format: `webp` is not supported yet; expected jpg or png",
+        );
+        let quality = "quality: expected 0 to 100, and `!` after it to force it, found";
+        for value in ["101", "-1", "+1", "8.5", "!", "80!!", "99999999999"] {
+            refuses(
+                &format!("imageMogr2/quality/{value}"),
+                &format!("{quality} `{value}`"),
+            );
+        }
+        refuses(
+            "imageMogr2/ignore-error/0",
+            "ignore-error: expected 1, found `0`",
+        );
+        refuses(
+            "imageMogr2/format/jpg/format/png",
+            "`format` is given twice in one stage; once is allowed",
+        );
+    }
+
+    #[test]
+    fn says_what_animate_needs() {
+        let duration = "duration: expected a whole number of milliseconds, 1 to 655350, found";
+        for value in ["0", "-1", "1.5", "abc", "655351", "99999999999999", "+5"] {
+            refuses(
+                &format!("imageMogr2/animate/duration/{value}/images/{ONE}"),
+                &format!("{duration} `{value}`"),
+            );
+        }
+        let images = "animate has no `images`; expected 1 to 19 image URLs in URL-safe base64";
+        refuses("imageMogr2/animate/duration/50", images);
+        refuses("imageMogr2/animate/duration/50/images", images);
+        refuses(
+            &format!("imageMogr2/animate/images/{ONE}"),
+            "animate has no `duration`; expected a whole number of milliseconds, 1 to 655350",
+        );
+        refuses(
+            "imageMogr2/duration/50",
+            "`duration` stands without `animate` before it",
+        );
+        refuses(
+            &format!("imageMogr2/animate/duration/50/images/{ONE}/strip/interlace/1"),
+            "`interlace`, `strip` cannot stand beside animate in one stage; only ignore-error can, \
+             and other stages can be joined by `|`",
+        );
+        refuses(
+            &format!("imageMogr2/animate/duration/50/images/{ONE}/!!!"),
+            "images: image 2: `!!!` is not URL-safe base64 of an image URL",
+        );
+        refuses(
+            "imageMogr2/animate/duration/50/images/_____w",
+            "images: image 1: the base64 holds no UTF-8 text; expected an image URL",
+        );
+    }
+
+    #[test]
+    fn refuses_by_name_what_is_not_built() {
+        refuses(
+            "imageMogr2/thumbnail/!50p",
+            "thumbnail is not supported yet; supported are \
+             animate, interlace, format, quality, strip, auto-orient, ignore-error",
+        );
+        refuses(
+            "imageMogr2/thumbnall/!50p",
+            "unknown operation `thumbnall`; supported are \
+             animate, interlace, format, quality, strip, auto-orient, ignore-error",
+        );
+        refuses(
+            "imageView2/2/w/500",
+            "imageView2 is not supported yet; imageMogr2 is",
+        );
+        refuses(
+            "imageMogr2/interlace/1|watermark/2/text/x",
+            "watermark is not supported yet; imageMogr2 is",
+        );
+        refuses(
+            "imagemogr2/interlace/1",
+            "unknown processing `imagemogr2`; a stage begins with `imageMogr2/`",
+        );
+        refuses("", "the rule is empty; a rule begins with `imageMogr2/`");
+        refuses(
+            "imageMogr2/strip|",
+            "stage 2 is empty; each stage joined by `|` begins with `imageMogr2/`",
+        );
+        refuses(
+            &["imageMogr2/strip"; 11].join("|"),
+            "the rule has 11 stages joined by `|`; at most 10 are allowed",
+        );
+    }
+
+    #[test]
+    fn ignore_error_hides_values_and_never_names() {
+        #[track_caller]
+        fn hides(text: &str, expected: bool) {
+            let error = Rule::parse(text).unwrap_err();
+            let hidden = error.is_suppressible() && Rule::asks_to_ignore_errors(text);
+            assert_eq!(hidden, expected, "{error}");
+        }
+        hides("imageMogr2/interlace/2/ignore-error/1", true);
+        hides("imageMogr2/ignore-error/1|imageMogr2/quality/x", true);
+        hides(
+            "imageMogr2/ignore-error/1/animate/duration/0/images/a",
+            true,
+        );
+        hides("imageMogr2/interlace/2", false);
+        hides("imageMogr2/interlace/2/ignore-error/0", false);
+        hides("imageMogr2/interlace/2/sparkle/1/ignore-error/1", false);
+        hides("imageMogr2/ignore-error/1/thumbnail/200x", false);
+        hides("imageMogr2/ignore-error/1/interlace/2|imageView2/1", false);
+        hides("imageMogr2/ignore-error/1/strip|", false);
+    }
+}

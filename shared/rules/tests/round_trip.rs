@@ -60,7 +60,7 @@ proptest! {
     #[test]
     fn parse_reads_what_display_writes(rule in rule()) {
         let text = rule.to_string();
-        prop_assert_eq!(Rule::parse(&text).as_ref(), Ok(&rule), "{}", text);
+        prop_assert_eq!(Rule::parse(&text), Ok(rule.clone()), "{}", text);
         prop_assert_eq!(Rule::asks_to_ignore_errors(&text), rule.ignore_error());
     }
 
@@ -81,7 +81,7 @@ proptest! {
             let query = split_query(&form).unwrap();
             let item = query.rule.unwrap();
             prop_assert!(form.contains(&item.raw));
-            prop_assert_eq!(Rule::parse(&item.text).as_ref(), Ok(&rule), "{}", form);
+            prop_assert_eq!(Rule::parse(&item.text), Ok(rule.clone()), "{}", form);
         }
     }
 
@@ -91,7 +91,7 @@ proptest! {
         let padded = format!("{bare}{}", "=".repeat((4 - bare.len() % 4) % 4));
         let standard = padded.replace('-', "+").replace('_', "/");
         for form in [&bare, &padded, &standard] {
-            prop_assert_eq!(ImageRef::from_base64(form).as_ref(), Ok(&image));
+            prop_assert_eq!(ImageRef::from_base64(form), Ok(image.clone()));
         }
     }
 
