@@ -1,0 +1,215 @@
+//! The seven fields of a signature, found in whichever of the three carriers the request uses.
+
+use std::fmt;
+
+use http::header::AUTHORIZATION;
+
+use crate::{
+    Error, Request,
+    encoding::{escape_name, from_hex, unescape},
+    query,
+};
+
+/// The seven names; in a query they carry the signature and are never part of what is signed.
+const NAMES: [&str; 7] = [
+    "q-sign-algorithm",
+    "q-ak",
+    "q-sign-time",
+    "q-key-time",
+    "q-header-list",
+    "q-url-param-list",
+    "q-signature",
+];
+
+/// Where a request carries its signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// The `Authorization` header.
+    Header,
+    /// Seven query parameters.
+    Query,
+    /// The whole authorization in one query parameter, `sign`.
+    SignParameter,
+}
+
+impl fmt::Display for Carrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Carrier::Header => "the Authorization header",
+            Carrier::Query => "the query",
+            Carrier::SignParameter => "the query parameter `sign`",
+        })
+    }
+}
+
+/// A span of time in Unix seconds, both ends included, written `start;end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// The first second.
+    pub start: u64,
+    /// The last second.
+    pub end: u64,
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{};{}", self.start, self.end)
+    }
+}
+
+/// A window together with the text it was sent as, which is what is signed.
+#[derive(Debug, Clone)]
+pub(crate) struct SentWindow {
+    pub(crate) text: String,
+    pub(crate) window: Window,
+}
+
+/// A request's signature fields.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    pub(crate) carrier: Carrier,
+    pub(crate) key_id: String,
+    pub(crate) sign_time: SentWindow,
+    pub(crate) key_time: SentWindow,
+    /// Names in canonical form (escaped, lower case), sorted, each once.
+    pub(crate) headers: Vec<String>,
+    pub(crate) params: Vec<String>,
+    pub(crate) signature: [u8; 20],
+}
+
+impl Fields {
+    /// The fields of `request`, or `None` where it carries no signature.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Malformed`] and [`Error::Algorithm`]: a signature that cannot be read is refused, never ignored.
+    pub(crate) fn find(request: &Request<'_>) -> Result<Option<Self>, Error> {
+        let mut sent = request
+            .headers
+            .get_all(AUTHORIZATION)
+            .iter()
+            .filter(|value| !value.is_empty());
+        if let Some(value) = sent.next() {
+            if sent.next().is_some() {
+                return Err(Error::Malformed(
+                    "more than one Authorization header".into(),
+                ));
+            }
+            return Self::parse(Carrier::Header, pairs(value.as_bytes())).map(Some);
+        }
+        let mut fields = Vec::new();
+        let mut sign = Vec::new();
+        for item in query::items(request.raw_query) {
+            let (name, value) = query::split(item);
+            if NAMES.iter().any(|known| known.as_bytes() == name) {
+                fields.push((name, value));
+            } else if name == b"sign" && !value.is_empty() {
+                sign.push(value);
+            }
+        }
+        match (fields.is_empty(), sign.as_slice()) {
+            (true, []) => Ok(None),
+            (false, []) => Self::parse(Carrier::Query, fields).map(Some),
+            (true, [value]) => Self::parse(Carrier::SignParameter, pairs(value)).map(Some),
+            (_, _) => Err(Error::Malformed(
+                "more than one signature in the query".into(),
+            )),
+        }
+    }
+
+    fn parse(carrier: Carrier, pairs: Vec<(Vec<u8>, Vec<u8>)>) -> Result<Self, Error> {
+        let mut values: [Option<String>; 7] = Default::default();
+        for (name, value) in pairs {
+            let Some(at) = NAMES.iter().position(|known| known.as_bytes() == name) else {
+                continue;
+            };
+            let value = String::from_utf8(value)
+                .map_err(|_| Error::Malformed(format!("`{}` is not UTF-8", NAMES[at])))?;
+            if values[at].replace(value).is_some() {
+                return Err(Error::Malformed(format!("`{}` is given twice", NAMES[at])));
+            }
+        }
+        if values.iter().all(Option::is_none) {
+            return Err(Error::Malformed(format!(
+                "{carrier} does not hold `q-sign-algorithm=sha1&q-ak=...`"
+            )));
+        }
+        let mut values = values.into_iter().zip(NAMES).map(|(value, name)| {
+            value.ok_or_else(|| Error::Malformed(format!("`{name}` is missing in {carrier}")))
+        });
+        let mut next = || values.next().expect("the array has seven values");
+        let algorithm = next()?;
+        if algorithm != "sha1" {
+            return Err(Error::Algorithm(algorithm));
+        }
+        let fields = Self {
+            carrier,
+            key_id: next()?,
+            sign_time: SentWindow::parse("q-sign-time", next()?)?,
+            key_time: SentWindow::parse("q-key-time", next()?)?,
+            headers: list(&next()?),
+            params: list(&next()?),
+            signature: from_hex(&next()?).ok_or_else(|| {
+                Error::Malformed("`q-signature` is not 40 lower-case hex digits".into())
+            })?,
+        };
+        Ok(fields)
+    }
+
+    /// Whether a query item is a carrier of this signature, and so not part of what it signs.
+    pub(crate) fn is_carrier(&self, item: &[u8]) -> bool {
+        let (name, _) = query::split(item);
+        match self.carrier {
+            Carrier::Header => false,
+            Carrier::Query => NAMES.iter().any(|known| known.as_bytes() == name),
+            Carrier::SignParameter => name == b"sign",
+        }
+    }
+}
+
+impl SentWindow {
+    fn parse(name: &str, text: String) -> Result<Self, Error> {
+        let number = |digits: &str| -> Option<u64> {
+            (digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .then(|| digits.parse().ok())?
+        };
+        let window = text
+            .split_once(';')
+            .and_then(|(start, end)| {
+                Some(Window {
+                    start: number(start)?,
+                    end: number(end)?,
+                })
+            })
+            .filter(|window| window.start <= window.end);
+        match window {
+            Some(window) => Ok(Self { text, window }),
+            None => Err(Error::Malformed(format!(
+                "`{name}`: found `{text}`, expected `<start>;<end>` in Unix seconds"
+            ))),
+        }
+    }
+}
+
+/// The `name=value` pairs of an authorization string; nothing in it is escaped.
+fn pairs(authorization: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    query::items(authorization.trim_ascii())
+        .map(|item| match item.iter().position(|&byte| byte == b'=') {
+            Some(at) => (item[..at].to_vec(), item[at + 1..].to_vec()),
+            None => (item.to_vec(), Vec::new()),
+        })
+        .collect()
+}
+
+/// Names of a list in canonical form. They arrive escaped once, or, from clients that escape a list once too few
+/// in a URL, plain; decoding and escaping again makes the two equal.
+fn list(text: &str) -> Vec<String> {
+    let mut names: Vec<_> = text
+        .split(';')
+        .filter(|name| !name.is_empty())
+        .map(|name| escape_name(&unescape(name.as_bytes()).to_ascii_lowercase()))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}

@@ -1,0 +1,257 @@
+//! Policy documents, from text to statements. Every name that is not understood is refused with its place.
+
+use super::{
+    Attachment, Condition, Effect, Error, Policy, Statement,
+    json::Json,
+    network::Network,
+    pattern::{ActionPattern, PrincipalPattern, ResourcePattern},
+};
+
+pub(super) fn policy(text: &str, attachment: Attachment) -> Result<Policy, Error> {
+    let document: Json = serde_json::from_str(text).map_err(Error::Json)?;
+    let [version, statement] = names(
+        document,
+        "policy",
+        ["version", "statement"],
+        "`version` and `statement`",
+    )?;
+    match required(version, "policy", "version")? {
+        Json::Text(version) if version == "2.0" => {}
+        other => return Err(unexpected("version", &other, "`2.0`")),
+    }
+    let statements = match required(statement, "policy", "statement")? {
+        Json::List(list) if !list.is_empty() => list
+            .into_iter()
+            .enumerate()
+            .map(|(index, json)| self::statement(json, &format!("statement[{index}]"), attachment))
+            .collect::<Result<_, _>>()?,
+        json @ Json::Object(_) => vec![self::statement(json, "statement", attachment)?],
+        other => {
+            return Err(unexpected(
+                "statement",
+                &other,
+                "a statement or a list of statements",
+            ));
+        }
+    };
+    Ok(Policy { statements })
+}
+
+fn statement(json: Json, at: &str, attachment: Attachment) -> Result<Statement, Error> {
+    let [sid, effect, principal, action, resource, condition] = names(
+        json,
+        at,
+        [
+            "sid",
+            "effect",
+            "principal",
+            "action",
+            "resource",
+            "condition",
+        ],
+        "`effect`, `action`, `resource`, `condition`, `principal` and `sid`",
+    )?;
+    let sid = match sid {
+        None => None,
+        Some(Json::Text(sid)) => Some(sid),
+        Some(other) => return Err(unexpected(&format!("{at}.sid"), &other, "text")),
+    };
+    let effect = match required(effect, at, "effect")? {
+        Json::Text(text) if text.eq_ignore_ascii_case("allow") => Effect::Allow,
+        Json::Text(text) if text.eq_ignore_ascii_case("deny") => Effect::Deny,
+        other => {
+            return Err(unexpected(
+                &format!("{at}.effect"),
+                &other,
+                "`allow` or `deny`",
+            ));
+        }
+    };
+    Ok(Statement {
+        effect,
+        sid,
+        principals: principals(principal, at, attachment)?,
+        actions: each(
+            required(action, at, "action")?,
+            &format!("{at}.action"),
+            ActionPattern::parse,
+        )?,
+        resources: each(
+            required(resource, at, "resource")?,
+            &format!("{at}.resource"),
+            ResourcePattern::parse,
+        )?,
+        conditions: condition.map_or(Ok(Vec::new()), |json| {
+            conditions(json, &format!("{at}.condition"))
+        })?,
+    })
+}
+
+fn principals(
+    json: Option<Json>,
+    at: &str,
+    attachment: Attachment,
+) -> Result<Option<Vec<PrincipalPattern>>, Error> {
+    let place = format!("{at}.principal");
+    let json = match (json, attachment) {
+        (None, Attachment::Bucket) => {
+            return Err(Error::Missing {
+                at: at.into(),
+                name: "principal",
+            });
+        }
+        (None, Attachment::Key | Attachment::Anonymous) => return Ok(None),
+        (Some(json), Attachment::Key) => {
+            return Err(unexpected(
+                &place,
+                &json,
+                "none, as the key that the policy belongs to is the principal",
+            ));
+        }
+        (Some(json), Attachment::Anonymous | Attachment::Bucket) => json,
+    };
+    let list = match json {
+        text @ Json::Text(_) => each(text, &place, PrincipalPattern::parse)?,
+        json => {
+            let [qcs] = names(json, &place, ["qcs"], "`qcs`")?;
+            each(
+                required(qcs, &place, "qcs")?,
+                &format!("{place}.qcs"),
+                PrincipalPattern::parse,
+            )?
+        }
+    };
+    let named = list.iter().find_map(|pattern| match pattern {
+        PrincipalPattern::Named(name) if attachment == Attachment::Anonymous => Some(name),
+        _ => None,
+    });
+    match named {
+        Some(name) => Err(Error::Value {
+            at: place,
+            found: format!("`{name}`"),
+            expected:
+                "`qcs::cam::anonymous:anonymous`, as the policy is for requests without a signature"
+                    .into(),
+        }),
+        None => Ok(Some(list)),
+    }
+}
+
+fn conditions(json: Json, at: &str) -> Result<Vec<Condition>, Error> {
+    let [equal, not_equal] = exact_names(
+        json,
+        at,
+        ["ip_equal", "ip_not_equal"],
+        "`ip_equal` and `ip_not_equal`",
+    )?;
+    let mut conditions = Vec::new();
+    for (json, operator, negated) in [
+        (equal, "ip_equal", false),
+        (not_equal, "ip_not_equal", true),
+    ] {
+        let Some(json) = json else { continue };
+        let at = format!("{at}.{operator}");
+        let [addresses] = exact_names(json, &at, ["qcs:ip"], "`qcs:ip`")?;
+        let networks = each(
+            required(addresses, &at, "qcs:ip")?,
+            &format!("{at}.qcs:ip"),
+            |text| {
+                Network::parse(text)
+                    .ok_or_else(|| "an IP address or a CIDR block such as `10.0.0.0/8`".to_string())
+            },
+        )?;
+        conditions.push(Condition { negated, networks });
+    }
+    Ok(conditions)
+}
+
+/// The values of an object's names, which may begin with a capital; another name is an error.
+fn names<const N: usize>(
+    json: Json,
+    at: &str,
+    known: [&'static str; N],
+    allowed: &'static str,
+) -> Result<[Option<Json>; N], Error> {
+    let json = match json {
+        Json::Object(members) => Json::Object(
+            members
+                .into_iter()
+                .map(|(name, value)| (uncapitalized(&name), value))
+                .collect(),
+        ),
+        other => other,
+    };
+    exact_names(json, at, known, allowed)
+}
+
+fn uncapitalized(name: &str) -> String {
+    match name.as_bytes().first() {
+        Some(first) if first.is_ascii_uppercase() => {
+            format!("{}{}", first.to_ascii_lowercase() as char, &name[1..])
+        }
+        _ => name.into(),
+    }
+}
+
+fn exact_names<const N: usize>(
+    json: Json,
+    at: &str,
+    known: [&'static str; N],
+    allowed: &'static str,
+) -> Result<[Option<Json>; N], Error> {
+    let Json::Object(members) = json else {
+        return Err(unexpected(at, &json, "an object"));
+    };
+    let mut values = [const { None }; N];
+    for (name, value) in members {
+        let Some(index) = known.iter().position(|known| *known == name) else {
+            return Err(Error::UnknownName {
+                at: at.into(),
+                name,
+                allowed,
+            });
+        };
+        if values[index].replace(value).is_some() {
+            return Err(Error::Value {
+                at: at.into(),
+                found: format!("`{name}` twice"),
+                expected: "it once".into(),
+            });
+        }
+    }
+    Ok(values)
+}
+
+fn required(value: Option<Json>, at: &str, name: &'static str) -> Result<Json, Error> {
+    value.ok_or_else(|| Error::Missing {
+        at: at.into(),
+        name,
+    })
+}
+
+/// One text or a list of them, each read by `parse`, which says what it expected.
+fn each<T>(
+    json: Json,
+    at: &str,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, Error> {
+    let list = match json {
+        Json::List(list) if !list.is_empty() => list,
+        text @ Json::Text(_) => vec![text],
+        other => return Err(unexpected(at, &other, "text or a list of texts")),
+    };
+    list.into_iter()
+        .map(|json| match &json {
+            Json::Text(text) => parse(text).map_err(|expected| unexpected(at, &json, &expected)),
+            other => Err(unexpected(at, other, "text")),
+        })
+        .collect()
+}
+
+fn unexpected(at: &str, found: &Json, expected: &str) -> Error {
+    Error::Value {
+        at: at.into(),
+        found: found.to_string(),
+        expected: expected.into(),
+    }
+}

@@ -1,0 +1,237 @@
+//! Who sent a request, and what of it the signature covers.
+
+use std::fmt;
+
+use http::{HeaderMap, HeaderValue, header::HOST};
+
+use crate::{
+    Error, Key, MAX_SKEW_SECONDS,
+    canonical::{Canonical, Host, Reading, is_signature, string_to_sign},
+    encoding::escape_name,
+    fields::{Carrier, Fields},
+    query::{self, Pair},
+};
+
+/// Names of a temporary credential's token, in headers and in queries.
+const TOKENS: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
+
+/// A request as it came over the wire, as far as signatures go.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// In any letter case.
+    pub method: &'a str,
+    /// From the first slash on, percent-escapes and all; it is decoded once and never normalized.
+    pub raw_path: &'a [u8],
+    /// What follows the first `?`, percent-escapes and all, or nothing. Bytes that an HTTP parser refuses
+    /// (`>`, `"`, non-ASCII) may have been escaped on the way: it makes no difference.
+    pub raw_query: &'a [u8],
+    /// Everything sent, `Host` and `Authorization` as the client sent them, values as bytes.
+    pub headers: &'a HeaderMap,
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone)]
+pub enum Access {
+    /// No signature: neither an `Authorization` header (an empty one counts as none) nor one in the query.
+    Anonymous,
+    /// A signature that is right.
+    Signed(Verified),
+}
+
+/// What a signature proved.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// The key's public name.
+    pub key_id: String,
+    /// Which of the given keys it was.
+    pub key_index: usize,
+    /// Where the signature was.
+    pub carrier: Carrier,
+    /// The last Unix second at which the signature is good.
+    pub end: u64,
+    params: Vec<Pair>,
+    headers: Vec<Pair>,
+}
+
+impl Verified {
+    /// Whether the signature covers this item of the request's query, given as it stands there (`name`, `name=value`,
+    /// escaped or not). All of the item but the letter case of its name is then what the client signed.
+    pub fn covers_param(&self, raw_item: &[u8]) -> bool {
+        query::readings(raw_item)
+            .iter()
+            .any(|pair| self.params.contains(pair))
+    }
+
+    /// Whether the signature covers the header `name`, in any letter case.
+    pub fn covers_header(&self, name: &str) -> bool {
+        let name = escape_name(name.as_bytes());
+        self.headers.iter().any(|pair| pair.name == name)
+    }
+}
+
+/// What a client needs to find out why its signature differs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The three lines that were to be signed, as the server has them.
+    pub string_to_sign: String,
+    /// The four lines whose SHA-1 is in `string_to_sign`, as the server has them; bytes that are not UTF-8 replaced.
+    pub format_string: String,
+    /// Names listed as signed that the request lacks, in their escaped form.
+    pub missing: Vec<String>,
+}
+
+impl Mismatch {
+    pub(crate) fn missing_text(&self) -> String {
+        match self.missing.as_slice() {
+            [] => String::new(),
+            names => format!(": it lacks the signed {}", names.join(", ")),
+        }
+    }
+}
+
+/// Without `format_string`, which may hold a security token: it is for the client's eyes, not for logs.
+impl fmt::Debug for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mismatch")
+            .field("string_to_sign", &self.string_to_sign)
+            .field("missing", &self.missing)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Finds the signature of `request` in whichever carrier it uses, and verifies it at `now` (Unix seconds).
+///
+/// - `keys`: the active ones; several may share an id while a secret is being replaced.
+/// - Covered is what the two lists name, and the method, and the decoded path; see [`Verified::covers_param`].
+///   Whether an uncovered rule or header may act is the caller's to decide.
+/// - Cost: linear in the request, at most four HMACs a key of that id.
+///
+/// # Errors
+///
+/// All of [`Error`]. A signature that is there and not right is refused, never taken for an anonymous request.
+pub fn verify(request: &Request<'_>, keys: &[Key], now: u64) -> Result<Access, Error> {
+    let Some(fields) = Fields::find(request)? else {
+        return Ok(Access::Anonymous);
+    };
+    if !keys.iter().any(|key| key.id == fields.key_id) {
+        return Err(Error::UnknownKey(fields.key_id));
+    }
+    check_time(&fields, now)?;
+    let mut tried: Vec<Canonical> = Vec::new();
+    for (host, reading) in [
+        (Host::AsSent, Reading::First),
+        (Host::AsSent, Reading::Last),
+        (Host::WithoutPort, Reading::First),
+        (Host::WithoutPort, Reading::Last),
+    ] {
+        let canonical = Canonical::new(request, &fields, reading, host);
+        if tried
+            .iter()
+            .any(|other| other.http_string == canonical.http_string)
+        {
+            continue;
+        }
+        if canonical.missing.is_empty() {
+            let text = string_to_sign(&fields.sign_time.text, &canonical.http_string);
+            let found = keys
+                .iter()
+                .enumerate()
+                .filter(|(_, key)| key.id == fields.key_id)
+                .find(|(_, key)| {
+                    is_signature(
+                        key.secret.as_bytes(),
+                        &fields.key_time.text,
+                        &text,
+                        &fields.signature,
+                    )
+                });
+            if let Some((key_index, key)) = found {
+                check_token(request, key)?;
+                return Ok(Access::Signed(Verified {
+                    key_id: fields.key_id,
+                    key_index,
+                    carrier: fields.carrier,
+                    end: fields.sign_time.window.end.min(fields.key_time.window.end),
+                    params: canonical.params,
+                    headers: canonical.headers,
+                }));
+            }
+        }
+        tried.push(canonical);
+    }
+    let canonical = tried.swap_remove(0);
+    Err(Error::Mismatch(Box::new(Mismatch {
+        string_to_sign: string_to_sign(&fields.sign_time.text, &canonical.http_string),
+        format_string: String::from_utf8_lossy(&canonical.http_string).into_owned(),
+        missing: canonical.missing,
+    })))
+}
+
+/// Verifies the signature that an image URL carries in its own query, as a GET of that URL.
+///
+/// `host` is the URL's, with its port where it has one; path and query are raw, as in [`Request`].
+/// A URL without a signature is [`Access::Anonymous`].
+///
+/// # Errors
+///
+/// As [`verify`]; and [`Error::Malformed`] for a host that could not stand in a header.
+pub fn verify_url(
+    host: &str,
+    raw_path: &[u8],
+    raw_query: &[u8],
+    keys: &[Key],
+    now: u64,
+) -> Result<Access, Error> {
+    let host = HeaderValue::from_str(host)
+        .map_err(|_| Error::Malformed("the URL's host is not one".into()))?;
+    let headers = HeaderMap::from_iter([(HOST, host)]);
+    verify(
+        &Request {
+            method: "GET",
+            raw_path,
+            raw_query,
+            headers: &headers,
+        },
+        keys,
+        now,
+    )
+}
+
+fn check_time(fields: &Fields, now: u64) -> Result<(), Error> {
+    let windows = [fields.sign_time.window, fields.key_time.window];
+    let start = windows[0].start.max(windows[1].start);
+    let end = windows[0].end.min(windows[1].end);
+    if start > now.saturating_add(MAX_SKEW_SECONDS) {
+        return Err(Error::TimeTooSkewed { ahead: start - now });
+    }
+    if end < now {
+        return Err(Error::Expired { end });
+    }
+    Ok(())
+}
+
+fn check_token(request: &Request<'_>, key: &Key) -> Result<(), Error> {
+    let mut tokens: Vec<Vec<u8>> = Vec::new();
+    for name in TOKENS {
+        tokens.extend(
+            request
+                .headers
+                .get_all(name)
+                .iter()
+                .map(|value| value.as_bytes().to_vec()),
+        );
+        tokens.extend(
+            query::items(request.raw_query)
+                .map(query::split)
+                .filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
+                .map(|(_, value)| value),
+        );
+    }
+    tokens.retain(|token| !token.is_empty());
+    match &key.token {
+        None if tokens.is_empty() => Ok(()),
+        Some(_) if tokens.is_empty() => Err(Error::MissingToken),
+        Some(token) if tokens.iter().all(|sent| token.is(sent)) => Ok(()),
+        None | Some(_) => Err(Error::UnknownToken),
+    }
+}

@@ -1,0 +1,499 @@
+//! What policy documents decide, and what is refused in them.
+#![allow(clippy::unwrap_used)] // Helpers stand outside of `#[test]` functions, where clippy does not see that they are tests.
+
+use auth::policy::{Action, Attachment, Decision, Policy, Principal, Question, decide};
+
+fn question(action: Action, target: &str) -> Question<'_> {
+    let (bucket, key) = target.split_once('/').unwrap();
+    Question {
+        principal: Principal::Key(""),
+        action,
+        bucket,
+        region: None,
+        key,
+        address: None,
+    }
+}
+
+/// A document with these statements.
+fn parse(statements: &str) -> Policy {
+    Policy::parse(
+        &format!(r#"{{"version":"2.0","statement":{statements}}}"#),
+        Attachment::Key,
+    )
+    .unwrap()
+}
+
+#[track_caller]
+fn decides(policy: &Policy, question: &Question<'_>, expected: &str) {
+    assert_eq!(
+        policy.decide(question).to_string(),
+        expected,
+        "{question:?}"
+    );
+}
+
+const ALLOWED: &str = "allowed by statement[0]";
+const SILENT: &str = "denied: no statement allows it";
+
+#[test]
+fn actions_are_matched_in_both_spellings() {
+    for (pattern, get, head, put) in [
+        (r#""name/cos:GetObject""#, true, false, false),
+        (r#""cos:GetObject""#, true, false, false),
+        (
+            r#"["cos:GetObject","name/cos:PutObject"]"#,
+            true,
+            false,
+            true,
+        ),
+        (r#""*""#, true, true, true),
+        (r#""cos:*""#, true, true, true),
+        (r#""name/cos:*""#, true, true, true),
+        (r#""cos:Get*""#, true, false, false),
+        (r#""name/cos:*Object""#, true, true, true),
+        (r#""cos:GetObjectACL""#, false, false, false),
+        (r#""ci:CreateMediaJobs""#, false, false, false),
+    ] {
+        let policy = parse(&format!(
+            r#"{{"effect":"allow","action":{pattern},"resource":"*"}}"#
+        ));
+        for (action, expected) in [
+            (Action::GetObject, get),
+            (Action::HeadObject, head),
+            (Action::PutObject, put),
+        ] {
+            assert_eq!(
+                policy.decide(&question(action, "b-1/k")).is_allowed(),
+                expected,
+                "{pattern} {action}"
+            );
+        }
+    }
+}
+
+#[test]
+fn resources_are_matched_part_by_part() {
+    let bucket = "examples-1250000000";
+    for (pattern, target, region, expected) in [
+        ("*", "examples-1250000000/a", None, true),
+        (
+            "qcs::cos:ap-shanghai:uid/1250000000:examples-1250000000/*",
+            "examples-1250000000/a/b",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:ap-shanghai:uid/1250000000:examples-1250000000/*",
+            "examples-1250000000/a/b",
+            Some("ap-shanghai"),
+            true,
+        ),
+        (
+            "qcs::cos:ap-shanghai:uid/1250000000:examples-1250000000/*",
+            "examples-1250000000/a/b",
+            Some("ap-beijing"),
+            false,
+        ),
+        (
+            "qcs::cos:ap-*:uid/*:examples-1250000000/*",
+            "examples-1250000000/a",
+            Some("ap-beijing"),
+            true,
+        ),
+        (
+            "qcs::cos::uid/1250000000:examples-1250000000/*",
+            "examples-1250000000/a",
+            Some("ap-beijing"),
+            true,
+        ),
+        (
+            "qcs::cos:*:uid/1250000001:examples-1250000000/*",
+            "examples-1250000000/a",
+            None,
+            false,
+        ),
+        (
+            "qcs::cos:*:uid/1250000001:pictures/*",
+            "pictures/a",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/in/*",
+            "examples-1250000000/in/a",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/in/*",
+            "examples-1250000000/inside",
+            None,
+            false,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/in/*",
+            "examples-1250000000/a/in/b",
+            None,
+            false,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/a.jpg",
+            "examples-1250000000/a.jpg",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/a.jpg",
+            "examples-1250000000/A.jpg",
+            None,
+            false,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/a.jpg",
+            "examples-1250000000//a.jpg",
+            None,
+            false,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/*.jpg",
+            "examples-1250000000/a/b.jpg",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/图片/*",
+            "examples-1250000000/图片/a",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/*",
+            "examples-12500000001/a",
+            None,
+            false,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000",
+            "examples-1250000000/a",
+            None,
+            false,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000",
+            "examples-1250000000/",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/",
+            "examples-1250000000/",
+            None,
+            true,
+        ),
+        (
+            "qcs::cos:*:*:examples-1250000000/*",
+            "examples-1250000000/",
+            None,
+            true,
+        ),
+        (
+            "qcs::ci:*:*:examples-1250000000/*",
+            "examples-1250000000/a",
+            None,
+            false,
+        ),
+    ] {
+        let policy = parse(&format!(
+            r#"[{{"effect":"allow","action":"*","resource":["{pattern}"]}}]"#
+        ));
+        let question = Question {
+            region,
+            ..question(Action::GetObject, target)
+        };
+        assert_eq!(
+            policy.decide(&question).is_allowed(),
+            expected,
+            "{pattern} {target} {region:?} {bucket}"
+        );
+    }
+}
+
+#[test]
+fn a_deny_wins_wherever_it_stands() {
+    let policy = parse(
+        r#"[{"effect":"deny","action":"cos:GetObject","resource":"qcs::cos:*:*:b-1/secret/*","sid":"secrets"},
+            {"effect":"allow","action":"*","resource":"*"},
+            {"effect":"deny","action":"cos:PutObject","resource":"*"}]"#,
+    );
+    decides(
+        &policy,
+        &question(Action::GetObject, "b-1/a"),
+        "allowed by statement[1]",
+    );
+    decides(
+        &policy,
+        &question(Action::GetObject, "b-1/secret/a"),
+        "denied by statement[0] (`secrets`)",
+    );
+    decides(
+        &policy,
+        &question(Action::PutObject, "b-1/a"),
+        "denied by statement[2]",
+    );
+    decides(
+        &parse(r#"{"effect":"deny","action":"*","resource":"*"}"#),
+        &question(Action::GetObject, "b-1/a"),
+        "denied by statement[0]",
+    );
+    decides(
+        &Policy::open(),
+        &question(Action::GetObject, "b-1/a"),
+        "allowed by statement[0] (`open`)",
+    );
+}
+
+#[test]
+fn policies_are_decided_together() {
+    let allow = parse(r#"{"effect":"allow","action":"cos:GetObject","resource":"*"}"#);
+    let deny = parse(r#"{"effect":"deny","action":"*","resource":"qcs::cos:*:*:b-1/x"}"#);
+    let Decision::Denied(basis) = decide([&allow, &deny], &question(Action::GetObject, "b-1/x"))
+    else {
+        panic!()
+    };
+    assert_eq!((basis.policy, basis.statement), (1, 0));
+    assert!(decide([&deny, &allow], &question(Action::GetObject, "b-1/y")).is_allowed());
+    assert_eq!(
+        decide([], &question(Action::GetObject, "b-1/y")),
+        Decision::NotAllowed
+    );
+}
+
+#[test]
+fn conditions_look_at_the_address() {
+    let from = |address: Option<&str>| Question {
+        address: address.map(|address| address.parse().unwrap()),
+        ..question(Action::GetObject, "b-1/a")
+    };
+    let inside = r#"{"ip_equal":{"qcs:ip":["10.0.0.0/8","2001:db8::/32"]}}"#;
+    let outside = r#"{"ip_not_equal":{"qcs:ip":"10.0.0.0/8"}}"#;
+    let both = r#"{"ip_equal":{"qcs:ip":"10.0.0.0/8"},"ip_not_equal":{"qcs:ip":["10.1.0.0/16"]}}"#;
+    let document = |effect: &str, condition: &str| {
+        parse(&format!(
+            r#"[{{"effect":"{effect}","action":"*","resource":"*","condition":{condition}}},
+                {{"effect":"allow","action":"cos:PutObject","resource":"*"}}]"#
+        ))
+    };
+    for (condition, address, holds) in [
+        (inside, "10.2.3.4", true),
+        (inside, "::ffff:10.2.3.4", true),
+        (inside, "2001:db8::1", true),
+        (inside, "11.2.3.4", false),
+        (outside, "10.2.3.4", false),
+        (outside, "11.2.3.4", true),
+        (outside, "2001:db8::1", true),
+        (both, "10.2.3.4", true),
+        (both, "10.1.3.4", false),
+        (both, "11.2.3.4", false),
+    ] {
+        decides(
+            &document("allow", condition),
+            &from(Some(address)),
+            if holds { ALLOWED } else { SILENT },
+        );
+        decides(
+            &document("deny", condition),
+            &from(Some(address)),
+            if holds {
+                "denied by statement[0]"
+            } else {
+                SILENT
+            },
+        );
+    }
+    // Where the address is not known, nothing is allowed on its account, and nothing escapes a deny.
+    for condition in [inside, outside, both] {
+        decides(&document("allow", condition), &from(None), SILENT);
+        decides(
+            &document("deny", condition),
+            &from(None),
+            "denied by statement[0]",
+        );
+    }
+}
+
+#[test]
+fn bucket_policies_name_principals() {
+    // Written as in the documentation of bucket policies.
+    let text = r#"{"Statement":[
+        {"Principal":{"qcs":["qcs::cam::uin/100000000001:uin/100000000011"]},"Effect":"Allow",
+         "Action":["name/cos:PutObject"],"Resource":["qcs::cos:ap-shanghai:uid/1250000000:examples-1250000000/*"]},
+        {"Principal":{"qcs":["qcs::cam::anonymous:anonymous"]},"Effect":"Allow","Action":["name/cos:GetObject"],"Resource":["*"]},
+        {"Principal":{"qcs":"qcs::cam::uin/100000000001:uin/*"},"Effect":"Deny","Action":"cos:DeleteObject","Resource":"*"}],
+        "version":"2.0"}"#;
+    let policy = Policy::parse(text, Attachment::Bucket).unwrap();
+    let eleven = Principal::Key("qcs::cam::uin/100000000001:uin/100000000011");
+    let twelve = Principal::Key("qcs::cam::uin/100000000001:uin/100000000012");
+    for (principal, action, expected) in [
+        (eleven, Action::PutObject, "allowed by statement[0]"),
+        (twelve, Action::PutObject, SILENT),
+        (Principal::Key(""), Action::PutObject, SILENT),
+        (Principal::Anonymous, Action::PutObject, SILENT),
+        (eleven, Action::GetObject, "allowed by statement[1]"),
+        (
+            Principal::Anonymous,
+            Action::GetObject,
+            "allowed by statement[1]",
+        ),
+        (twelve, Action::DeleteObject, "denied by statement[2]"),
+        (Principal::Anonymous, Action::DeleteObject, SILENT),
+    ] {
+        decides(
+            &policy,
+            &Question {
+                principal,
+                ..question(action, "examples-1250000000/a")
+            },
+            expected,
+        );
+    }
+    let public = r#"{"version":"2.0","statement":{"principal":"*","effect":"allow","action":"cos:GetObject","resource":"*"}}"#;
+    let policy = Policy::parse(public, Attachment::Anonymous).unwrap();
+    decides(
+        &policy,
+        &Question {
+            principal: Principal::Anonymous,
+            ..question(Action::GetObject, "b-1/a")
+        },
+        ALLOWED,
+    );
+}
+
+#[track_caller]
+fn refuses(text: &str, attachment: Attachment, message: &str) {
+    assert_eq!(
+        Policy::parse(text, attachment).unwrap_err().to_string(),
+        message,
+        "{text}"
+    );
+}
+
+#[test]
+fn says_what_was_wrong_and_where() {
+    let statement = |inner: &str| format!(r#"{{"version":"2.0","statement":[{{{inner}}}]}}"#);
+    let with = |more: &str| {
+        statement(&format!(
+            r#""effect":"allow","action":"*","resource":"*",{more}"#
+        ))
+    };
+    let key = |text: &str, message: &str| refuses(text, Attachment::Key, message);
+    key("", "policy is not valid JSON");
+    key("[]", "policy: found an empty list, expected an object");
+    key(r#"{"version":"2.0"}"#, "policy: `statement` is missing");
+    key(r#"{"statement":[]}"#, "policy: `version` is missing");
+    key(
+        r#"{"version":2.0,"statement":[]}"#,
+        "version: found `2.0`, expected `2.0`",
+    );
+    key(
+        r#"{"version":"2.0","statement":[]}"#,
+        "statement: found an empty list, expected a statement or a list of statements",
+    );
+    key(
+        r#"{"version":"2.0","statement":[],"id":1}"#,
+        "policy: `id` is not supported; allowed are `version` and `statement`",
+    );
+    key(
+        &statement(r#""action":"*","resource":"*""#),
+        "statement[0]: `effect` is missing",
+    );
+    key(
+        &statement(r#""effect":"allow","resource":"*""#),
+        "statement[0]: `action` is missing",
+    );
+    key(
+        &statement(r#""effect":"allow","action":"*""#),
+        "statement[0]: `resource` is missing",
+    );
+    key(
+        &statement(r#""effect":"permit","action":"*","resource":"*""#),
+        "statement[0].effect: found `permit`, expected `allow` or `deny`",
+    );
+    key(
+        &statement(r#""effect":"deny","action":"cos:getObject","resource":"*""#),
+        "statement[0].action: found `cos:getObject`, expected `cos:GetObject`, as letter case counts",
+    );
+    key(
+        &statement(r#""effect":"deny","action":["GetObject"],"resource":"*""#),
+        "statement[0].action: found `GetObject`, expected an action such as `name/cos:GetObject`, `cos:Get*` or `*`",
+    );
+    key(
+        &statement(r#""effect":"allow","action":[],"resource":"*""#),
+        "statement[0].action: found an empty list, expected text or a list of texts",
+    );
+    let resource = "expected `*` or `qcs::cos:<region>:uid/<appid>:<bucket>/<key>`";
+    for text in [
+        "examples-1250000000/*",
+        "qcs::cos:ap-shanghai:examples-1250000000/*",
+        "qcs::cos:a:1250000000:b/*",
+        "qcs::cos:a:uid/1:",
+    ] {
+        key(
+            &statement(&format!(
+                r#""effect":"allow","action":"*","resource":"{text}""#
+            )),
+            &format!("statement[0].resource: found `{text}`, {resource}"),
+        );
+    }
+    key(
+        &statement(r#""effect":"allow","action":"*","resource":"qcs::cos:a:uid/1:prefix//1/b/*""#),
+        &format!(
+            "statement[0].resource: found `qcs::cos:a:uid/1:prefix//1/b/*`, {resource}; \
+             the older form `prefix//<appid>/<bucket>/<key>` is not supported"
+        ),
+    );
+    key(
+        &with(r#""notAction":"*""#),
+        "statement[0]: `notAction` is not supported; allowed are `effect`, `action`, `resource`, `condition`, `principal` and `sid`",
+    );
+    key(
+        &with(r#""condition":{"string_equal":{"cos:content-type":"image/jpeg"}}"#),
+        "statement[0].condition: `string_equal` is not supported; allowed are `ip_equal` and `ip_not_equal`",
+    );
+    key(
+        &with(r#""condition":{"ip_equal":{"vpc:requester_vpc":"x"}}"#),
+        "statement[0].condition.ip_equal: `vpc:requester_vpc` is not supported; allowed are `qcs:ip`",
+    );
+    key(
+        &with(r#""condition":{"ip_equal":{"qcs:ip":["10.0.0.0/40"]}}"#),
+        "statement[0].condition.ip_equal.qcs:ip: found `10.0.0.0/40`, expected an IP address or a CIDR block such as `10.0.0.0/8`",
+    );
+    key(
+        &with(r#""principal":"*""#),
+        "statement[0].principal: found `*`, expected none, as the key that the policy belongs to is the principal",
+    );
+    key(
+        &with(r#""Effect":"deny""#),
+        "statement[0]: found `effect` twice, expected it once",
+    );
+    refuses(
+        &with(r#""principal":{"qcs":["qcs::cam::uin/1:uin/2"]}"#),
+        Attachment::Anonymous,
+        "statement[0].principal: found `qcs::cam::uin/1:uin/2`, expected `qcs::cam::anonymous:anonymous`, \
+         as the policy is for requests without a signature",
+    );
+    refuses(
+        &with(r#""principal":{"service":["cdn"]}"#),
+        Attachment::Bucket,
+        "statement[0].principal: `service` is not supported; allowed are `qcs`",
+    );
+    refuses(
+        &with(r#""sid":"a""#),
+        Attachment::Bucket,
+        "statement[0]: `principal` is missing",
+    );
+    let twice = with(r#""effect":"deny""#);
+    let error = Policy::parse(&twice, Attachment::Key).unwrap_err();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.starts_with("`effect` is given twice"), "{cause}");
+}
