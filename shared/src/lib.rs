@@ -1,7 +1,32 @@
 //! The service: download, upload and process operations, spoken in `http` types, over a [`storage::Storage`].
+//!
+//! It knows nothing of Lambda or S3; `Service` answers `http` requests, and the storage is a trait.
 
+mod authority;
+mod body;
+mod conditions;
+pub mod config;
+mod cors;
+mod download;
+mod error;
+pub mod escape;
+pub mod hosts;
+mod images;
+mod object;
+pub mod pic_operations;
+mod process;
+mod request_id;
+mod service;
 pub mod storage;
+mod upload;
+mod work;
+mod xml;
 
 pub use auth;
+pub use body::Body;
+pub use config::Config;
+pub use error::{Answer, Error};
 pub use pipeline;
 pub use rules;
+pub use service::{Front, Service};
+pub use upload::{Created, OPERATIONS_METADATA, SOURCE_MARK, UploadError, Uploaded};

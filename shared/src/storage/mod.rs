@@ -2,6 +2,7 @@
 //!
 //! The trait holds every verb that the object API needs; [`conformance`](self) of an implementation is one suite.
 
+mod checksum;
 mod key;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::time::SystemTime;
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
+pub use checksum::crc64;
 pub use key::{BadKey, ObjectKey};
 
 /// Where objects live.

@@ -1,0 +1,214 @@
+//! Download-time processing: `GET` and `HEAD /<key>?<rule>`.
+
+use auth::policy::Action;
+use http::header::{self, HeaderName};
+use http::{Method, Response, StatusCode};
+use rules::{Rule, RuleItem};
+
+use crate::authority::Who;
+use crate::body::Body;
+use crate::conditions::{self, Verdict};
+use crate::error::Error;
+use crate::images::SourceName;
+use crate::object::{self, set};
+use crate::service::{Call, Service};
+use crate::storage::{GetOptions, ObjectKey};
+use crate::work::{self, Made};
+
+/// Names the code of a failure that `ignore-error/1` hid.
+const IGNORED_ERROR: HeaderName = HeaderName::from_static("x-mogr-ignored-error");
+/// What stands in for a result is soon looked at again.
+const SHORT: &str = "max-age=60";
+
+impl Service {
+    /// `GET /<key>?<rule>` and `HEAD` of it.
+    pub(crate) async fn download_rule(
+        &self,
+        call: &Call,
+        item: &RuleItem,
+    ) -> Result<Response<Body>, Error> {
+        let key = call.key()?;
+        self.may(call, Action::GetObject, &key)?;
+        self.may_use_rule(call, &item.raw)?;
+        let overrides = object::response_overrides(call)?;
+        let mut response = match Rule::parse(&item.text) {
+            Ok(rule) => {
+                let names = self.sources_of(call, &key, &rule, &item.raw)?;
+                match self.render(call, &rule, &names).await {
+                    Err(error) if rule.ignore_error() && error.answer().suppressible => {
+                        self.original(call, &key, &error).await?
+                    }
+                    result => result?,
+                }
+            }
+            Err(error) if error.is_suppressible() && Rule::asks_to_ignore_errors(&item.text) => {
+                self.original(call, &key, &error.into()).await?
+            }
+            Err(error) => return Err(error.into()),
+        };
+        for (name, value) in overrides {
+            response.headers_mut().insert(name, value);
+        }
+        Ok(response)
+    }
+
+    /// Everything that the rule reads: the object, then its images. Whether the caller may is settled here.
+    fn sources_of(
+        &self,
+        call: &Call,
+        key: &ObjectKey,
+        rule: &Rule,
+        raw_rule: &str,
+    ) -> Result<Vec<SourceName>, Error> {
+        let who = Who::of_rule(call, raw_rule);
+        let mut names = vec![SourceName {
+            bucket: call.place.bucket,
+            key: key.clone(),
+            version: call.version(),
+        }];
+        names.extend(self.locate_images(rule, &who)?);
+        Ok(names)
+    }
+
+    async fn render(
+        &self,
+        call: &Call,
+        rule: &Rule,
+        names: &[SourceName],
+    ) -> Result<Response<Body>, Error> {
+        let timer = self.timer(call);
+        let opened = self.open_sources(names).await?;
+        let (etag, last_modified) = (opened.result_etag(rule), opened.last_modified());
+        let public = names.iter().all(|name| {
+            self.anonymous_may(Action::GetObject, name.bucket, &name.key, call.front.client)
+        });
+        let cache_control = match &self.config.cache_control {
+            Some(configured) => configured.as_str(),
+            None if public => "public, max-age=31536000",
+            None => "private",
+        };
+        let mut response = Response::new(Body::Empty);
+        let headers = response.headers_mut();
+        set(headers, header::ETAG, etag.as_str());
+        set(
+            headers,
+            header::LAST_MODIFIED,
+            &httpdate::fmt_http_date(last_modified),
+        );
+        set(headers, header::CACHE_CONTROL, cache_control);
+        match conditions::evaluate(&call.headers, &etag, last_modified) {
+            Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
+            Verdict::NotModified => {
+                *response.status_mut() = StatusCode::NOT_MODIFIED;
+                set(response.headers_mut(), header::CONTENT_LENGTH, "0");
+                return Ok(response);
+            }
+            Verdict::Proceed => {}
+        }
+        let sources = opened.read(self.config.limits.source_bytes).await?;
+        let place = self.gate.enter(timer.deadline).await?;
+        let prepared = work::prepare(
+            sources,
+            rule.clone(),
+            self.pipeline_limits(),
+            self.pipeline_options(),
+            &timer,
+        );
+        let made = prepared.await.map_err(|error| self.timed(error))?;
+        set(
+            response.headers_mut(),
+            header::CONTENT_TYPE,
+            made.info.format.media_type(),
+        );
+        *response.body_mut() = self.body_of(call, made, timer, place).await?;
+        if let Some(len) = response.body().len() {
+            set(
+                response.headers_mut(),
+                header::CONTENT_LENGTH,
+                &len.to_string(),
+            );
+        }
+        if call.method == Method::HEAD {
+            *response.body_mut() = Body::Empty;
+        }
+        Ok(response)
+    }
+
+    /// The result's bytes: at hand, or streamed where the front streams.
+    async fn body_of(
+        &self,
+        call: &Call,
+        made: Made,
+        timer: work::Timer,
+        place: tokio::sync::OwnedSemaphorePermit,
+    ) -> Result<Body, Error> {
+        if let Some(limit) = call.front.response_limit {
+            let bytes = work::to_bytes(made, limit, &timer)
+                .await
+                .map_err(|error| self.timed(error))?;
+            return Ok(Body::Full(bytes));
+        }
+        if let Some(bytes) = made.prepared.bytes() {
+            return Ok(Body::Full(bytes.clone()));
+        }
+        if call.method == Method::HEAD {
+            return Ok(Body::Stream {
+                stream: bytes::Bytes::new().into(),
+                len: None,
+            });
+        }
+        Ok(Body::Stream {
+            stream: work::stream(made, timer, place),
+            len: None,
+        })
+    }
+
+    /// The object as it is, in place of a result.
+    async fn original(
+        &self,
+        call: &Call,
+        key: &ObjectKey,
+        hidden: &Error,
+    ) -> Result<Response<Body>, Error> {
+        let options = GetOptions {
+            version: call.version(),
+            ..GetOptions::default()
+        };
+        let stored = self.storage(call.place.bucket).get(key, options).await?;
+        let mut response = Response::new(Body::Empty);
+        let headers = response.headers_mut();
+        object::describe(headers, &stored.info);
+        headers.remove(header::ACCEPT_RANGES);
+        set(headers, header::CACHE_CONTROL, SHORT);
+        set(headers, IGNORED_ERROR, hidden.answer().code);
+        set(
+            headers,
+            header::CONTENT_LENGTH,
+            &stored.info.size.to_string(),
+        );
+        if let Some(limit) = call.front.response_limit
+            && stored.info.size > limit
+        {
+            return Err(Error::AnswerTooLarge { limit });
+        }
+        if call.method != Method::HEAD {
+            *response.body_mut() = Body::Stream {
+                len: Some(stored.info.size),
+                stream: stored.body,
+            };
+        }
+        Ok(response)
+    }
+
+    /// Says how long was allowed where the time was over.
+    pub(crate) fn timed(&self, error: Error) -> Error {
+        match error {
+            Error::Pipeline(pipeline::Error::Stopped(raster::Stopped::Deadline)) => {
+                Error::Deadline {
+                    seconds: self.config.limits.deadline_seconds,
+                }
+            }
+            other => other,
+        }
+    }
+}

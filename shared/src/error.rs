@@ -1,0 +1,324 @@
+//! Every failure, and what it is answered with: status, COS code and X-ErrNo, in one `match`.
+
+use http::StatusCode;
+use pipeline::Fault;
+use raster::Stopped;
+
+use crate::storage::{BadKey, ObjectKey};
+use crate::{hosts, pic_operations, storage, xml};
+
+/// Why a request was not answered as it asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The host leads to no bucket.
+    #[error("{0}")]
+    NoBucket(#[source] hosts::Lost),
+    /// The path is not a key.
+    #[error("{0}")]
+    BadKey(#[from] BadKey),
+    /// The request needs a key, and names none.
+    #[error("{method} needs an object key in the path")]
+    NoKey {
+        /// The request's method.
+        method: String,
+    },
+    /// A parameter or header with a value that cannot be.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// A part of the COS API that this service does not have.
+    #[error("not supported here: {0}")]
+    NotSupported(String),
+    /// A method that means nothing here.
+    #[error("the method {0} is not allowed here")]
+    MethodNotAllowed(String),
+    /// The rule cannot be read.
+    #[error("{0}")]
+    Rule(#[from] rules::Error),
+    /// The `Pic-Operations` document cannot be read, or asks for what cannot be.
+    #[error("{0}")]
+    PicOperations(#[from] pic_operations::Error),
+    /// Two rules, one target.
+    #[error("two rules have the same target `{0}`; each result needs a key of its own")]
+    SameTarget(ObjectKey),
+    /// A `fileid` that makes no key together with its source.
+    #[error("fileid `{fileid}`: {source}")]
+    Target {
+        /// As it was given.
+        fileid: String,
+        /// What is wrong with it.
+        #[source]
+        source: BadKey,
+    },
+    /// An image named in a rule leads nowhere.
+    #[error("image {number} of the rule, `{url}`: {reason}")]
+    ImageSource {
+        /// Which, from 1.
+        number: usize,
+        /// Its URL, without its query.
+        url: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The signature does not hold.
+    #[error("{0}")]
+    Signature(#[source] auth::Error),
+    /// The caller may not.
+    #[error("{0}")]
+    Denied(String),
+    /// A parameter that must be signed.
+    #[error("{0} is honored only on a signed request whose signature covers it")]
+    OverrideNotSigned(&'static str),
+    /// The storage did not do it.
+    #[error("{0}")]
+    Storage(#[from] storage::Error),
+    /// No image came of it.
+    #[error("{0}")]
+    Pipeline(#[from] pipeline::Error),
+    /// One rule of several failed; nothing of any rule was stored.
+    #[error("{source}; fileid `{fileid}`{stored}")]
+    InRule {
+        /// The failing rule's `fileid`.
+        fileid: String,
+        /// What became of the original, for the message.
+        stored: &'static str,
+        /// What failed.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A condition of the request does not hold.
+    #[error("a condition of the request (If-Match, If-Unmodified-Since or the like) does not hold")]
+    PreconditionFailed,
+    /// A range that cannot be met.
+    #[error("the range begins behind the end of the object, which has {size} bytes")]
+    InvalidRange {
+        /// Bytes of the object.
+        size: u64,
+    },
+    /// The body is not as long as announced.
+    #[error("Content-Length says {announced}; the body has {found} bytes")]
+    IncompleteBody {
+        /// As it was sent.
+        announced: String,
+        /// Bytes that came.
+        found: usize,
+    },
+    /// The body is too large.
+    #[error("the body has more than the {limit} bytes allowed here; {way_out}")]
+    EntityTooLarge {
+        /// What is allowed.
+        limit: u64,
+        /// What to do instead.
+        way_out: &'static str,
+    },
+    /// The answer does not fit what stands in front.
+    #[error(
+        "the result is larger than the {limit} bytes that this endpoint can answer with; \
+         ask for it through the streaming endpoint, or store it with POST ?image_process"
+    )]
+    AnswerTooLarge {
+        /// What fits.
+        limit: u64,
+    },
+    /// Content-MD5 that is no digest.
+    #[error("Content-MD5 `{0}` is not the base64 of 16 bytes")]
+    InvalidDigest(String),
+    /// The body is not what its digest says.
+    #[error("the body's MD5 is not the one in Content-MD5")]
+    BadDigest,
+    /// A body that is not the expected XML.
+    #[error("the body is not the expected XML: {0}")]
+    MalformedXml(String),
+    /// No preflight rule fits.
+    #[error("no CORS rule allows this origin, method and headers")]
+    CorsForbidden,
+    /// Too much at once.
+    #[error("too many requests are being processed; try again in a moment")]
+    Overload,
+    /// The time is over.
+    #[error("the request took longer than the {seconds} s allowed")]
+    Deadline {
+        /// What is allowed.
+        seconds: u64,
+    },
+    /// Our mistake.
+    #[error("an internal error; it is in the service's log under this request id")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// What a failure is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The code of the COS API.
+    pub code: &'static str,
+    /// `X-ErrNo`, on processing at download time.
+    pub number: Option<i32>,
+    /// Whether `ignore-error/1` turns it into the original.
+    pub suppressible: bool,
+}
+
+const fn answer(status: StatusCode, code: &'static str) -> Answer {
+    Answer {
+        status,
+        code,
+        number: None,
+        suppressible: false,
+    }
+}
+
+const fn numbered(code: &'static str, number: i32, suppressible: bool) -> Answer {
+    Answer {
+        status: StatusCode::BAD_REQUEST,
+        code,
+        number: Some(number),
+        suppressible,
+    }
+}
+
+impl Error {
+    /// The status, code and number of this failure; no other place knows any of them.
+    pub fn answer(&self) -> Answer {
+        use StatusCode as S;
+        match self {
+            Self::NoBucket(hosts::Lost::Host(_)) => answer(S::NOT_FOUND, "NoSuchBucket"),
+            Self::NoBucket(hosts::Lost::Path) => answer(S::BAD_REQUEST, "InvalidURI"),
+            Self::BadKey(BadKey::TooLong(_))
+            | Self::Target {
+                source: BadKey::TooLong(_),
+                ..
+            } => answer(S::BAD_REQUEST, "KeyTooLong"),
+            Self::BadKey(BadKey::Empty | BadKey::Nul | BadKey::NotUtf8) => {
+                answer(S::BAD_REQUEST, "InvalidObjectName")
+            }
+            Self::NoKey { .. } | Self::InvalidArgument(_) => {
+                answer(S::BAD_REQUEST, "InvalidArgument")
+            }
+            Self::NotSupported(_) | Self::OverrideNotSigned(_) => {
+                answer(S::BAD_REQUEST, "InvalidRequest")
+            }
+            Self::MethodNotAllowed(_) => answer(S::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
+            Self::Rule(error)
+            | Self::PicOperations(pic_operations::Error::Rule { source: error, .. }) => match error
+            {
+                rules::Error::Image { .. } => {
+                    numbered("InvalidImageSource", -106, error.is_suppressible())
+                }
+                _ => numbered("InvalidArgument", -103, error.is_suppressible()),
+            },
+            Self::PicOperations(_)
+            | Self::SameTarget(_)
+            | Self::Target {
+                source: BadKey::Empty | BadKey::Nul | BadKey::NotUtf8,
+                ..
+            } => answer(S::BAD_REQUEST, "InvalidPicOperations"),
+            Self::ImageSource { .. } => numbered("InvalidImageSource", -106, false),
+            Self::Signature(error) => match error {
+                auth::Error::Algorithm(_) => answer(S::BAD_REQUEST, "VerifyAlgorithmNotSupported"),
+                auth::Error::UnknownKey(_) => answer(S::FORBIDDEN, "InvalidAccessKeyId"),
+                auth::Error::TimeTooSkewed { .. } => answer(S::FORBIDDEN, "RequestTimeTooSkewed"),
+                auth::Error::Mismatch(_) => answer(S::FORBIDDEN, "SignatureDoesNotMatch"),
+                auth::Error::Malformed(_)
+                | auth::Error::Expired { .. }
+                | auth::Error::UnknownToken
+                | auth::Error::MissingToken => answer(S::FORBIDDEN, "AccessDenied"),
+            },
+            Self::Denied(_) | Self::CorsForbidden => answer(S::FORBIDDEN, "AccessDenied"),
+            Self::Storage(error) => match error {
+                storage::Error::NotFound(_) => Answer {
+                    number: Some(-6101),
+                    ..answer(S::NOT_FOUND, "NoSuchKey")
+                },
+                storage::Error::NoSuchVersion(..) => answer(S::NOT_FOUND, "NoSuchVersion"),
+                storage::Error::NoSuchBucket(_) => answer(S::NOT_FOUND, "NoSuchBucket"),
+                storage::Error::NoSuchUpload(_) => answer(S::NOT_FOUND, "NoSuchUpload"),
+                storage::Error::Denied(_) => answer(S::FORBIDDEN, "AccessDenied"),
+                storage::Error::PreconditionFailed(_) => {
+                    answer(S::PRECONDITION_FAILED, "PreconditionFailed")
+                }
+                storage::Error::InvalidRange { .. } => {
+                    answer(S::RANGE_NOT_SATISFIABLE, "InvalidRange")
+                }
+                storage::Error::TooManyBytes { .. } => numbered("ImageTooLarge", -167, true),
+                storage::Error::MetadataTooLarge { .. } => {
+                    answer(S::BAD_REQUEST, "MetadataTooLarge")
+                }
+                storage::Error::InvalidPart(_) => answer(S::BAD_REQUEST, "InvalidPart"),
+                storage::Error::InvalidPartOrder => answer(S::BAD_REQUEST, "InvalidPartOrder"),
+                storage::Error::Unavailable(_) => {
+                    answer(S::SERVICE_UNAVAILABLE, "ServiceUnavailable")
+                }
+                storage::Error::Other(_) => answer(S::INTERNAL_SERVER_ERROR, "InternalError"),
+            },
+            Self::Pipeline(error) => pipeline_answer(error),
+            Self::InRule { source, .. } => source.answer(),
+            Self::PreconditionFailed => answer(S::PRECONDITION_FAILED, "PreconditionFailed"),
+            Self::InvalidRange { .. } => answer(S::RANGE_NOT_SATISFIABLE, "InvalidRange"),
+            Self::IncompleteBody { .. } => answer(S::BAD_REQUEST, "IncompleteBody"),
+            Self::EntityTooLarge { .. } | Self::AnswerTooLarge { .. } => {
+                answer(S::BAD_REQUEST, "EntityTooLarge")
+            }
+            Self::InvalidDigest(_) => answer(S::BAD_REQUEST, "InvalidDigest"),
+            Self::BadDigest => answer(S::BAD_REQUEST, "BadDigest"),
+            Self::MalformedXml(_) => answer(S::BAD_REQUEST, "MalformedXML"),
+            Self::Overload => answer(S::SERVICE_UNAVAILABLE, "SlowDown"),
+            Self::Deadline { .. } => numbered("RequestTimeout", -901, true),
+            Self::Internal(_) => answer(S::INTERNAL_SERVER_ERROR, "InternalError"),
+        }
+    }
+
+    /// The key that is at fault, where it is not the request's own.
+    pub(crate) fn resource(&self) -> Option<&ObjectKey> {
+        match self {
+            Self::Storage(
+                storage::Error::NotFound(key) | storage::Error::NoSuchVersion(key, _),
+            ) => Some(key),
+            Self::InRule { source, .. } => source.resource(),
+            _ => None,
+        }
+    }
+
+    /// Seconds after which trying again makes sense.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        (self.answer().status == StatusCode::SERVICE_UNAVAILABLE).then_some(2)
+    }
+
+    /// True where the caller is at fault, and the operator need not look.
+    pub(crate) fn is_callers(&self) -> bool {
+        self.answer().status.is_client_error()
+    }
+}
+
+fn pipeline_answer(error: &pipeline::Error) -> Answer {
+    use pipeline::Error as P;
+    match error {
+        P::Source { fault, .. } => match fault {
+            Fault::TooManyBytes { .. } => numbered("ImageTooLarge", -167, true),
+            Fault::SideTooLong { .. }
+            | Fault::FrameTooLarge { .. }
+            | Fault::TooManyPixels { .. }
+            | Fault::TooManySourceFrames { .. }
+            | Fault::TooManyAnimationPixels { .. }
+            | Fault::TooManyScans { .. } => numbered("ImageResolutionExceed", -447, true),
+            Fault::Empty
+            | Fault::UnknownFormat
+            | Fault::NotAFrame(_)
+            | Fault::NotWritten(_)
+            | Fault::Broken { .. }
+            | Fault::Unsupported { .. } => numbered("InvalidImageFormat", -441, true),
+        },
+        P::TooManyFrames { .. } => numbered("ImageResolutionExceed", -447, true),
+        P::Stopped(Stopped::Deadline | Stopped::Cancelled) => {
+            numbered("RequestTimeout", -901, true)
+        }
+        P::Output(_) | P::SourceCount { .. } | P::Encoder { .. } => {
+            answer(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+        }
+    }
+}
+
+impl From<xml::Malformed> for Error {
+    fn from(xml::Malformed(reason): xml::Malformed) -> Self {
+        Self::MalformedXml(reason)
+    }
+}

@@ -1,0 +1,494 @@
+//! The service: which operation a request is, who asks, and what is common to all answers.
+
+use auth::policy::Action;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use rules::Query;
+
+use crate::authority::{Caller, refuse_uncovered};
+use crate::body::Body;
+use crate::config::{self, Config};
+use crate::error::Error;
+use crate::hosts::{self, Asked, Place};
+use crate::object::set;
+use crate::storage::{self, ObjectKey, Storage, UploadId, Version};
+use crate::work::{self, Gate, Timer};
+use crate::xml::Writer;
+use crate::{cors, request_id};
+
+/// What stands between the client and the service knows and allows: an extension of each request.
+#[derive(Clone, Debug, Default)]
+pub struct Front {
+    /// The client's address, where it is verified.
+    pub client: Option<IpAddr>,
+    /// Bytes of an answer's body that fit through, where answers are buffered.
+    pub response_limit: Option<u64>,
+    /// Bytes of a request's body that fit through, for messages.
+    pub request_limit: Option<u64>,
+    /// When whatever runs the service will end it.
+    pub deadline: Option<Instant>,
+}
+
+/// The three modes over the configured buckets.
+pub struct Service {
+    pub(crate) config: Config,
+    /// The keys of the configuration, in its order.
+    pub(crate) keys: Vec<auth::Key>,
+    storages: Vec<Arc<dyn Storage>>,
+    pub(crate) gate: Gate,
+}
+
+/// One request, taken apart.
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) raw_query: String,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) front: Front,
+    pub(crate) host: String,
+    pub(crate) place: Place,
+    pub(crate) caller: Caller,
+}
+
+impl Call {
+    /// The key that the request names.
+    pub(crate) fn key(&self) -> Result<ObjectKey, Error> {
+        if self.place.key.is_empty() {
+            let method = self.method.to_string();
+            return Err(Error::NoKey { method });
+        }
+        Ok(ObjectKey::new(self.place.key.as_str())?)
+    }
+
+    pub(crate) fn version(&self) -> Option<Version> {
+        let version = self.query.parameter("versionId")?;
+        (!version.is_empty()).then(|| Version(version.to_owned()))
+    }
+
+    /// A header's text, if it is one.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    fn upload_id(&self) -> Option<UploadId> {
+        self.query
+            .parameter("uploadId")
+            .map(|id| UploadId(id.to_owned()))
+    }
+
+    fn asks_for(&self, name: &str) -> bool {
+        self.query.parameter(name).is_some()
+    }
+}
+
+/// Which part of the service a request may reach.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    All,
+    Download,
+    Process,
+}
+
+impl Service {
+    /// A service over the buckets of `config`; `open` finds each one's storage.
+    ///
+    /// # Errors
+    ///
+    /// What `open` fails with, with the bucket's name.
+    pub fn new(
+        config: Config,
+        mut open: impl FnMut(&config::Bucket) -> Result<Arc<dyn Storage>, storage::Error>,
+    ) -> Result<Self, config::Error> {
+        let storages = config
+            .buckets
+            .iter()
+            .map(|bucket| {
+                open(bucket).map_err(|error| config::Error::Value {
+                    key: format!("bucket `{}`", bucket.name),
+                    reason: storage_reason(&error),
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let gate = Gate::new(config.limits.concurrency, config.limits.queue);
+        let keys = config.keys.iter().map(|key| key.key.clone()).collect();
+        Ok(Self {
+            config,
+            keys,
+            storages,
+            gate,
+        })
+    }
+
+    /// The configuration it runs with.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Answers any request.
+    ///
+    /// The URI is a path and query in which every byte that cannot stand in one is percent-escaped, and nothing
+    /// else is changed; headers are as the client sent them; a [`Front`] may be among the extensions.
+    pub async fn answer(&self, request: Request<Bytes>) -> Response<Body> {
+        self.respond(request, Part::All).await
+    }
+
+    /// Answers GET and HEAD (and OPTIONS): objects as they are, or processed.
+    pub async fn download(&self, request: Request<Bytes>) -> Response<Body> {
+        self.respond(request, Part::Download).await
+    }
+
+    /// Answers PUT, POST, DELETE and OPTIONS: uploads, stored processing and the object API.
+    pub async fn process(&self, request: Request<Bytes>) -> Response<Body> {
+        self.respond(request, Part::Process).await
+    }
+
+    async fn respond(&self, request: Request<Bytes>, part: Part) -> Response<Body> {
+        let started = Instant::now();
+        let id = request_id::new();
+        let method = request.method().clone();
+        let path = request.uri().path().to_owned();
+        let headers = request.headers().clone();
+        let has_rule = request.uri().query().is_some_and(|query| {
+            rules::split_query(query).map_or(true, |query| query.rule.is_some())
+        });
+        let host = header_text(&headers, &header::HOST).to_owned();
+        let routed = AssertUnwindSafe(self.route(request, part))
+            .catch_unwind()
+            .await;
+        let result = routed.unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<String>()
+                .map(String::as_str)
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("a panic");
+            Err(Error::Internal(text.to_owned().into()))
+        });
+        let failed = result.as_ref().err().map(|error| error.answer().code);
+        let mut response = match result {
+            Ok(response) => response,
+            Err(error) => {
+                log_failure(&id, &error);
+                error_answer(&error, &id, &host, &path, &method, has_rule)
+            }
+        };
+        let answer = response.headers_mut();
+        set(answer, REQUEST_ID, &id);
+        set(answer, header::SERVER, "mogr");
+        set(
+            answer,
+            header::DATE,
+            &httpdate::fmt_http_date(SystemTime::now()),
+        );
+        set(answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+        cors::annotate(&self.config.cors, &method, &headers, answer);
+        tracing::info!(
+            request_id = id,
+            %method,
+            path,
+            status = response.status().as_u16(),
+            code = failed,
+            bytes = response.body().len(),
+            ms = started.elapsed().as_millis() as u64,
+            "request"
+        );
+        response
+    }
+
+    async fn route(&self, request: Request<Bytes>, part: Part) -> Result<Response<Body>, Error> {
+        let (mut parts, body) = request.into_parts();
+        let mut front = parts.extensions.remove::<Front>().unwrap_or_default();
+        self.believe_front(&mut parts.headers, &mut front);
+        if parts.method == Method::OPTIONS {
+            return cors::preflight(&self.config.cors, &parts.headers).ok_or(Error::CorsForbidden);
+        }
+        let allowed = match part {
+            Part::All => true,
+            Part::Download => matches!(parts.method, Method::GET | Method::HEAD),
+            Part::Process => !matches!(parts.method, Method::GET | Method::HEAD),
+        };
+        if !allowed {
+            return Err(Error::MethodNotAllowed(parts.method.to_string()));
+        }
+        if body.len() as u64 > self.config.limits.put_bytes {
+            return Err(Error::EntityTooLarge {
+                limit: self.config.limits.put_bytes,
+                way_out: "upload it in parts",
+            });
+        }
+        let host = header_text(&parts.headers, &header::HOST).to_owned();
+        let raw_path = parts.uri.path();
+        let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+        let place = hosts::find(&self.config, &host, raw_path, Asked::ByRequest)
+            .map_err(Error::NoBucket)?;
+        let caller = self.authenticate(&parts.method, raw_path, &raw_query, &parts.headers)?;
+        let query = rules::split_query(&raw_query)?;
+        let call = Call {
+            method: parts.method,
+            raw_query,
+            query,
+            headers: parts.headers,
+            body,
+            front,
+            host,
+            place,
+            caller,
+        };
+        refuse_uncovered(&call)?;
+        self.operate(&call).await
+    }
+
+    /// Which operation it is: decided by method, key and the query's names, nowhere else.
+    async fn operate(&self, call: &Call) -> Result<Response<Body>, Error> {
+        let keyed = !call.place.key.is_empty();
+        for unsupported in [
+            "acl",
+            "cors",
+            "lifecycle",
+            "policy",
+            "referer",
+            "tagging",
+            "versioning",
+            "versions",
+            "website",
+            "logging",
+            "inventory",
+            "encryption",
+            "style",
+            "restore",
+            "select",
+            "append",
+            "replication",
+            "domain",
+            "retention",
+        ] {
+            if call.asks_for(unsupported) {
+                return Err(Error::NotSupported(format!("?{unsupported}")));
+            }
+        }
+        match (call.method.as_str(), keyed) {
+            ("GET" | "HEAD", true) => match (&call.query.rule, call.upload_id()) {
+                (Some(rule), _) => self.download_rule(call, rule).await,
+                (None, Some(upload)) if call.method == Method::GET => {
+                    self.list_parts(call, &upload).await
+                }
+                (None, _) => self.get_object(call).await,
+            },
+            ("GET", false) if call.asks_for("uploads") => self.list_multipart(call).await,
+            ("GET", false) => self.list_objects(call).await,
+            ("HEAD", false) => self.head_bucket(call),
+            ("PUT", true) => {
+                if let Some(upload) = call.upload_id() {
+                    return self.put_part(call, &upload).await;
+                }
+                if let Some(source) = call.header("x-cos-copy-source") {
+                    return self.copy_object(call, source).await;
+                }
+                if call.headers.contains_key(PIC_OPERATIONS) {
+                    return self.put_processed(call).await;
+                }
+                self.put_object(call).await
+            }
+            ("POST", true) if call.asks_for("image_process") => self.process_stored(call).await,
+            ("POST", true) if call.asks_for("uploads") => self.create_multipart(call).await,
+            ("POST", true) => match call.upload_id() {
+                Some(upload) => self.complete_multipart(call, &upload).await,
+                None => Err(Error::NotSupported(
+                    "POST of this kind; POST takes ?image_process, ?uploads or ?uploadId="
+                        .to_owned(),
+                )),
+            },
+            ("POST", false) if call.asks_for("delete") => self.delete_objects(call).await,
+            ("DELETE", true) => match call.upload_id() {
+                Some(upload) => self.abort_multipart(call, &upload).await,
+                None => self.delete_object(call).await,
+            },
+            ("PUT" | "POST" | "DELETE", false) => {
+                let method = call.method.to_string();
+                Err(Error::NoKey { method })
+            }
+            (method, _) => Err(Error::MethodNotAllowed(method.to_owned())),
+        }
+    }
+
+    /// Takes what a trusted front says of the client, and drops what anyone else says in its name.
+    fn believe_front(&self, headers: &mut HeaderMap, front: &mut Front) {
+        let said = [MOGR_HOST, MOGR_AUTHORIZATION, MOGR_CLIENT].map(|name| headers.remove(name));
+        if !self.config.trusted_front {
+            return;
+        }
+        let [host, authorization, client] = said;
+        if let Some(host) = host {
+            headers.insert(header::HOST, host);
+            // What the front itself signed is not the client's.
+            headers.remove(header::AUTHORIZATION);
+        }
+        if let Some(authorization) = authorization.filter(|value| !value.is_empty()) {
+            headers.insert(header::AUTHORIZATION, authorization);
+        }
+        if let Some(client) = client {
+            front.client = client.to_str().ok().and_then(client_address);
+        }
+    }
+
+    pub(crate) fn storage(&self, bucket: usize) -> &Arc<dyn Storage> {
+        &self.storages[bucket]
+    }
+
+    pub(crate) fn bucket_name(&self, bucket: usize) -> &str {
+        &self.config.buckets[bucket].name
+    }
+
+    pub(crate) fn timer(&self, call: &Call) -> Timer {
+        Timer::new(work::deadline(
+            self.config.limits.deadline_seconds,
+            call.front.deadline,
+        ))
+    }
+
+    pub(crate) fn pipeline_limits(&self) -> pipeline::Limits {
+        let limits = &self.config.limits;
+        pipeline::Limits {
+            max_source_bytes: limits.source_bytes,
+            max_pixels: limits.pixels,
+            max_side: limits.side,
+            max_frames: limits.animate_frames,
+            max_frame_side: limits.animate_side,
+            ..pipeline::Limits::default()
+        }
+    }
+
+    pub(crate) fn pipeline_options(&self) -> pipeline::Options {
+        pipeline::Options {
+            threads: self.config.limits.threads,
+            ..pipeline::Options::default()
+        }
+    }
+
+    /// `Cache-Control` of an answer about this object.
+    pub(crate) fn cache_control(&self, call: &Call, key: &ObjectKey) -> String {
+        if let Some(configured) = &self.config.cache_control {
+            return configured.clone();
+        }
+        let public =
+            self.anonymous_may(Action::GetObject, call.place.bucket, key, call.front.client);
+        if public {
+            "public, max-age=31536000"
+        } else {
+            "private"
+        }
+        .to_owned()
+    }
+}
+
+pub(crate) const PIC_OPERATIONS: HeaderName = HeaderName::from_static("pic-operations");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-cos-request-id");
+const ERROR_NUMBER: HeaderName = HeaderName::from_static("x-errno");
+const MOGR_HOST: HeaderName = HeaderName::from_static("x-mogr-host");
+const MOGR_AUTHORIZATION: HeaderName = HeaderName::from_static("x-mogr-authorization");
+const MOGR_CLIENT: HeaderName = HeaderName::from_static("x-mogr-client");
+
+/// `192.0.2.1`, `192.0.2.1:443` (CloudFront-Viewer-Address has the port) or an IPv6 address, with or without one.
+fn client_address(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let (address, _port) = text.rsplit_once(':')?;
+    address.trim_matches(['[', ']']).parse().ok()
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn storage_reason(error: &storage::Error) -> String {
+    chain(error)
+}
+
+/// An error with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+fn log_failure(id: &str, error: &Error) {
+    if error.is_callers() {
+        tracing::info!(request_id = id, error = %error, "refused");
+    } else {
+        tracing::error!(request_id = id, error = chain(error), "failed");
+    }
+}
+
+/// The XML answer of a failure, all five nodes filled.
+fn error_answer(
+    error: &Error,
+    id: &str,
+    host: &str,
+    path: &str,
+    method: &Method,
+    has_rule: bool,
+) -> Response<Body> {
+    let answer = error.answer();
+    let message = if answer.status == StatusCode::INTERNAL_SERVER_ERROR {
+        "an internal error; the service's log says more under this request id".to_owned()
+    } else {
+        error.to_string()
+    };
+    let mut writer = Writer::new("Error");
+    writer.leaf("Code", answer.code).leaf("Message", message);
+    if let Error::Signature(auth::Error::Mismatch(mismatch)) = error {
+        writer
+            .leaf("StringToSign", &mismatch.string_to_sign)
+            .leaf("FormatString", &mismatch.format_string);
+    }
+    let resource = match error.resource() {
+        Some(key) => format!("{host}/{key}"),
+        None => format!("{host}{path}"),
+    };
+    writer
+        .leaf("Resource", resource)
+        .leaf("RequestId", id)
+        .leaf("TraceId", id);
+    let text = writer.finish();
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/xml"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(number) = answer.number
+        && has_rule
+        && matches!(*method, Method::GET | Method::HEAD)
+    {
+        set(headers, ERROR_NUMBER, &number.to_string());
+    }
+    if let Some(seconds) = error.retry_after() {
+        set(headers, header::RETRY_AFTER, &seconds.to_string());
+    }
+    set(headers, header::CONTENT_LENGTH, &text.len().to_string());
+    if *method != Method::HEAD {
+        *response.body_mut() = text.into();
+    }
+    response
+}

@@ -1,0 +1,372 @@
+//! The trigger: what runs when an object appears in the bucket by itself.
+//!
+//! Results go only under the output prefix and carry a mark; neither ever triggers. What was made of the same bytes
+//! by the same rule is not made again, so an event that comes twice does no harm.
+
+use auth::policy::Action;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::StatusCode;
+
+use crate::authority::Who;
+use crate::config::Location;
+use crate::error::Error;
+use crate::images::result_etag;
+use crate::pic_operations::{Operation, PicOperations};
+use crate::process::{Job, in_rule};
+use crate::service::{Service, chain};
+use crate::storage::{
+    self, Attributes, ETag, GetOptions, ObjectInfo, ObjectKey, PutOptions, Version,
+};
+use crate::work::{self, Timer};
+
+/// User metadata of a result: the tag of the source and rule that it was made of.
+pub const SOURCE_MARK: &str = "mogr-source";
+/// User metadata of an upload: its own rules.
+pub const OPERATIONS_METADATA: &str = "pic-operations";
+
+/// An object that has appeared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The S3 bucket, or on a folder the bucket's configured name.
+    pub bucket: String,
+    /// Its key in that bucket, decoded.
+    pub key: ObjectKey,
+    /// Its version, where the bucket keeps several.
+    pub version: Option<Version>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Keys of the results that were stored.
+    pub stored: Vec<ObjectKey>,
+    /// Keys of results that were there already, of the same source and rule.
+    pub unchanged: Vec<ObjectKey>,
+    /// Why nothing was to be done.
+    pub skipped: Option<&'static str>,
+}
+
+/// Why results are missing.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// Trying again gives the same: the event is done with.
+    #[error("{code}: {message}")]
+    Permanent {
+        /// The code of the COS API.
+        code: &'static str,
+        /// What was found and what is allowed.
+        message: String,
+    },
+    /// Trying again may help.
+    #[error("{code}: {message}")]
+    Transient {
+        /// The code of the COS API.
+        code: &'static str,
+        /// What happened.
+        message: String,
+    },
+}
+
+impl From<Error> for UploadError {
+    fn from(error: Error) -> Self {
+        let answer = error.answer();
+        let message = chain(&error);
+        // A deadline may be the machine's fault, and a precondition the other writer's.
+        let again =
+            answer.status.is_server_error() || answer.status == StatusCode::PRECONDITION_FAILED;
+        if again {
+            Self::Transient {
+                code: answer.code,
+                message,
+            }
+        } else {
+            Self::Permanent {
+                code: answer.code,
+                message,
+            }
+        }
+    }
+}
+
+impl Service {
+    /// Runs the rules that belong to a new object, and stores the results.
+    ///
+    /// # Errors
+    ///
+    /// [`UploadError::Permanent`] is recorded here (an error marker, if configured) and is not worth a retry;
+    /// [`UploadError::Transient`] is.
+    pub async fn upload(
+        &self,
+        created: &Created,
+        deadline: Option<std::time::Instant>,
+    ) -> Result<Uploaded, UploadError> {
+        let Some((bucket, key)) = self.place_of(created) else {
+            return Ok(Uploaded {
+                skipped: Some("the key belongs to no configured bucket"),
+                ..Uploaded::default()
+            });
+        };
+        if key.as_str().starts_with(&self.config.upload.output_prefix) {
+            return Ok(Uploaded {
+                skipped: Some("it is a result"),
+                ..Uploaded::default()
+            });
+        }
+        let timer = Timer::new(work::deadline(
+            self.config.limits.deadline_seconds,
+            deadline,
+        ));
+        let result = self
+            .upload_inner(bucket, &key, created.version.as_ref(), &timer)
+            .await;
+        let result = result.map_err(|error| UploadError::from(self.timed(error)));
+        if let Err(UploadError::Permanent { code, message }) = &result
+            && self.config.upload.error_markers
+        {
+            self.mark_error(bucket, &key, code, message).await;
+        }
+        result
+    }
+
+    async fn upload_inner(
+        &self,
+        bucket: usize,
+        key: &ObjectKey,
+        version: Option<&Version>,
+        timer: &Timer,
+    ) -> Result<Uploaded, Error> {
+        let skipped = |reason| {
+            Ok(Uploaded {
+                skipped: Some(reason),
+                ..Uploaded::default()
+            })
+        };
+        let options = GetOptions {
+            version: version.cloned(),
+            ..GetOptions::default()
+        };
+        let object = match self.storage(bucket).get(key, options).await {
+            Ok(object) => object,
+            Err(storage::Error::NotFound(_) | storage::Error::NoSuchVersion(..)) => {
+                return skipped("the object is gone");
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if object.info.attributes.metadata.contains_key(SOURCE_MARK) {
+            return skipped("it is a result");
+        }
+        let operations = self.operations_for(key, &object.info)?;
+        if operations.is_empty() {
+            return skipped("no rule belongs to it");
+        }
+        let jobs = self.upload_jobs(bucket, key, operations)?;
+        let mut uploaded = Uploaded::default();
+        let mut wanted = Vec::new();
+        for job in jobs {
+            let mark = self.mark(&job, &object.info).await?;
+            let known = match self.storage(job.bucket).head(&job.target, None).await {
+                Ok(info) => info.attributes.metadata.get(SOURCE_MARK).cloned(),
+                Err(storage::Error::NotFound(_)) => None,
+                Err(error) => return Err(error.into()),
+            };
+            if known.as_deref() == Some(mark.opaque()) {
+                uploaded.unchanged.push(job.target);
+            } else {
+                wanted.push((job, mark));
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(uploaded);
+        }
+        let content_type = object.info.attributes.content_type.clone();
+        let limit = self.config.limits.source_bytes;
+        if object.info.size > limit {
+            return Err(Error::Pipeline(pipeline::Error::Source {
+                index: 0,
+                fault: pipeline::Fault::TooManyBytes {
+                    found: object.info.size,
+                    max: limit,
+                },
+            }));
+        }
+        let source: Bytes = object.body.collect(limit).await?;
+        let (jobs, marks): (Vec<Job>, Vec<ETag>) = wanted.into_iter().unzip();
+        let outputs = self
+            .compute(&jobs, &source, content_type.as_deref(), timer)
+            .await?;
+        for ((job, mark), output) in jobs.into_iter().zip(marks).zip(outputs) {
+            let options = PutOptions {
+                attributes: Attributes {
+                    content_type: Some(output.content_type),
+                    metadata: [(SOURCE_MARK.to_owned(), mark.opaque().to_owned())].into(),
+                    ..Attributes::default()
+                },
+                ..PutOptions::default()
+            };
+            self.storage(job.bucket)
+                .put(&job.target, output.bytes, options)
+                .await?;
+            uploaded.stored.push(job.target);
+        }
+        Ok(uploaded)
+    }
+
+    /// The bucket of the configuration that a key of the storage belongs to, and its key there.
+    fn place_of(&self, created: &Created) -> Option<(usize, ObjectKey)> {
+        let key = created.key.as_str();
+        self.config
+            .buckets
+            .iter()
+            .enumerate()
+            .filter_map(|(n, bucket)| match &bucket.location {
+                Location::S3 {
+                    bucket: name,
+                    prefix,
+                } if *name == created.bucket => {
+                    Some((n, prefix.len(), key.strip_prefix(prefix.as_str())?))
+                }
+                Location::Folder(_) if bucket.name == created.bucket => Some((n, 0, key)),
+                _ => None,
+            })
+            // Of buckets that share an S3 bucket, the one with the longest prefix is meant.
+            .max_by_key(|(_, prefix_len, _)| *prefix_len)
+            .and_then(|(n, _, key)| Some((n, ObjectKey::new(key).ok()?)))
+    }
+
+    /// The configured rules of the longest prefix that fits, then the upload's own where these are enabled.
+    fn operations_for(&self, key: &ObjectKey, info: &ObjectInfo) -> Result<Vec<Operation>, Error> {
+        let upload = &self.config.upload;
+        let configured = upload
+            .rules
+            .iter()
+            .filter(|rules| key.as_str().starts_with(&rules.prefix))
+            .max_by_key(|rules| rules.prefix.len());
+        let mut operations = match configured {
+            Some(rules) => PicOperations::parse(rules.operations.as_bytes())?.operations,
+            None => Vec::new(),
+        };
+        if let Some(own) = info.attributes.metadata.get(OPERATIONS_METADATA) {
+            if !upload.metadata_rules {
+                if operations.is_empty() {
+                    let text = "rules in the metadata `pic-operations` are not enabled; set upload.metadata_rules";
+                    return Err(Error::Denied(text.to_owned()));
+                }
+                return Ok(operations);
+            }
+            let text = if own.trim_start().starts_with('{') {
+                own.clone().into_bytes()
+            } else {
+                URL_SAFE_NO_PAD
+                    .decode(own.trim_end_matches('='))
+                    .map_err(|_| {
+                        let text =
+                            "the metadata `pic-operations` is neither JSON nor base64url of it";
+                        Error::InvalidArgument(text.to_owned())
+                    })?
+            };
+            operations.extend(PicOperations::parse(&text)?.operations);
+        }
+        Ok(operations)
+    }
+
+    fn upload_jobs(
+        &self,
+        bucket: usize,
+        key: &ObjectKey,
+        operations: Vec<Operation>,
+    ) -> Result<Vec<Job>, Error> {
+        let upload = &self.config.upload;
+        let who = Who::Upload;
+        self.who_may(&who, Action::GetObject, bucket, key)?;
+        let mut jobs: Vec<Job> = Vec::new();
+        for operation in operations {
+            let wrong = |source| Error::Target {
+                fileid: operation.fileid.clone(),
+                source,
+            };
+            let relative = operation.target(key).map_err(wrong)?;
+            let target =
+                ObjectKey::new(format!("{}{relative}", upload.output_prefix)).map_err(wrong)?;
+            let target_bucket = match &operation.bucket {
+                None => bucket,
+                Some(_) if !upload.other_buckets => {
+                    let text =
+                        "a rule of the trigger names another bucket; set upload.other_buckets";
+                    return Err(Error::Denied(text.to_owned()));
+                }
+                Some(name) => self
+                    .config
+                    .buckets
+                    .iter()
+                    .position(|bucket| bucket.name == *name)
+                    .ok_or_else(|| {
+                        Error::Denied(format!(
+                            "the target bucket `{name}` is not one of this service"
+                        ))
+                    })?,
+            };
+            if jobs.iter().any(|job| job.is_target(target_bucket, &target)) {
+                return Err(Error::SameTarget(target));
+            }
+            self.who_may(&who, Action::PutObject, target_bucket, &target)?;
+            let images = self
+                .locate_images(&operation.rule, &who)
+                .map_err(|error| in_rule(&operation, error))?;
+            if let Some(n) = images.iter().position(|image| image.bucket != bucket) {
+                let error = Error::ImageSource {
+                    number: n + 1,
+                    url: images[n].key.to_string(),
+                    reason: "images of the trigger come from the object's own bucket".to_owned(),
+                };
+                return Err(in_rule(&operation, error));
+            }
+            jobs.push(Job {
+                operation,
+                bucket: target_bucket,
+                target,
+                images,
+            });
+        }
+        Ok(jobs)
+    }
+
+    /// The tag of what a job makes of this source; changes with the source, its images and the rule.
+    async fn mark(&self, job: &Job, source: &ObjectInfo) -> Result<ETag, Error> {
+        let mut etags = vec![source.etag.clone()];
+        for image in &job.images {
+            let info = self
+                .storage(image.bucket)
+                .head(&image.key, image.version.as_ref())
+                .await?;
+            etags.push(info.etag);
+        }
+        Ok(result_etag(etags.iter(), &job.operation.rule))
+    }
+
+    /// Leaves a small document beside the results, so that a failure can be found.
+    async fn mark_error(&self, bucket: usize, key: &ObjectKey, code: &str, message: &str) {
+        let marker = format!("{}{key}.error.json", self.config.upload.output_prefix);
+        let Ok(marker) = ObjectKey::new(marker) else {
+            return;
+        };
+        let document = serde_json::json!({ "key": key.as_str(), "code": code, "message": message });
+        let options = PutOptions {
+            attributes: Attributes {
+                content_type: Some("application/json".to_owned()),
+                metadata: [(SOURCE_MARK.to_owned(), "error".to_owned())].into(),
+                ..Attributes::default()
+            },
+            ..PutOptions::default()
+        };
+        let body = Bytes::from(document.to_string());
+        if let Err(error) = self.storage(bucket).put(&marker, body, options).await {
+            tracing::error!(
+                key = marker.as_str(),
+                error = chain(&error),
+                "the error marker was not stored"
+            );
+        }
+    }
+}
