@@ -1,8 +1,12 @@
 //! Where objects live: S3 when deployed, a folder on a developer's machine.
 //!
-//! The trait holds every verb that the object API needs; [`conformance`](self) of an implementation is one suite.
+//! The trait holds every verb that the object API needs. What an implementation must do beyond its types is one suite,
+//! `conformance`, behind the feature of that name.
 
 mod checksum;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod folder;
 mod key;
 
 use std::collections::BTreeMap;
@@ -15,6 +19,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 pub use checksum::crc64;
+pub use folder::Folder;
 pub use key::{BadKey, ObjectKey};
 
 /// Where objects live.
@@ -121,7 +126,8 @@ pub struct Version(pub String);
 pub struct UploadId(pub String);
 
 /// What a client says of an object and gets back with it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Attributes {
     /// `Content-Type`.
     pub content_type: Option<String>,

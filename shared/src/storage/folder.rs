@@ -1,0 +1,197 @@
+//! A folder as a storage. Files that lie there are objects under their plain names, and an object put through the
+//! service becomes such a file; a key that is no plain path is kept in an escaped form under `.mogr`, as is all else.
+//!
+//! ```text
+//! image-1.jpg  sub/b.png    objects under their own names
+//! .mogr/objects/            objects whose keys name no file here: `a//b`, `..`, `a` beside `a/b`
+//! .mogr/records/            attributes and sums of each object, by the state of the file that they belong to
+//! .mogr/uploads/            parts of multipart uploads
+//! .mogr/temporary/          files on their way to their place
+//! .mogr/locks/              one writer for a key at a time, among processes as well
+//! ```
+//!
+//! Every path is resolved within an open folder ([`cap_std::fs::Dir`]): neither a key nor a link leads out of it.
+
+mod content_type;
+mod digest;
+mod multipart;
+mod place;
+mod read;
+mod record;
+mod store;
+#[cfg(test)]
+mod tests;
+mod walk;
+mod write;
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+
+use self::digest::Digest;
+use self::place::RESERVED;
+use self::read::only_version;
+use self::store::{Store, other, within};
+use super::{
+    Attributes, ByteStream, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
+    ObjectKey, OpenUpload, Part, PutOptions, Storage, UploadId, Version,
+};
+
+/// A folder as a storage. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Folder(Arc<Store>);
+
+impl Folder {
+    /// The folder at `path`, which must exist.
+    ///
+    /// - Cost: a few system calls; the files in it are not looked at.
+    /// - Two processes may have one folder open.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of a path that is no readable folder. One that cannot be written to is readable all the same.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let root = Dir::open_ambient_dir(path, ambient_authority())?;
+        let mut store = Store {
+            root,
+            folds_case: false,
+        };
+        if store.root.create_dir_all(within("")).is_ok() {
+            let upper = RESERVED.to_ascii_uppercase();
+            store.folds_case = store.root.symlink_metadata(upper).is_ok();
+            store.sweep();
+        }
+        Ok(Self(Arc::new(store)))
+    }
+
+    /// Runs `work`, which blocks, off the runtime.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        done.unwrap_or_else(|stopped| Err(Error::Other(Box::new(stopped))))
+    }
+}
+
+#[async_trait::async_trait]
+impl Storage for Folder {
+    async fn head(&self, key: &ObjectKey, version: Option<&Version>) -> Result<ObjectInfo, Error> {
+        let (key, version) = (key.clone(), version.cloned());
+        self.run(move |store| {
+            only_version(&key, version.as_ref())?;
+            Ok(store.open(&key)?.1)
+        })
+        .await
+    }
+
+    async fn get(&self, key: &ObjectKey, options: GetOptions) -> Result<Object, Error> {
+        let key = key.clone();
+        self.run(move |store| store.get(&key, &options)).await
+    }
+
+    async fn put(
+        &self,
+        key: &ObjectKey,
+        body: Bytes,
+        options: PutOptions,
+    ) -> Result<ObjectInfo, Error> {
+        let key = key.clone();
+        self.run(move |store| {
+            let mut temporary = store.temporary()?;
+            let mut digest = Digest::new();
+            digest.update(&body);
+            temporary.file.write_all(&body).map_err(other)?;
+            let sums = digest.finish();
+            store.commit(&key, &temporary, &sums.etag(), sums.crc64, options)
+        })
+        .await
+    }
+
+    async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
+        let key = key.clone();
+        self.run(move |store| store.delete(&key)).await
+    }
+
+    async fn list(&self, options: ListOptions) -> Result<Listing, Error> {
+        self.run(move |store| store.list(options)).await
+    }
+
+    async fn copy(
+        &self,
+        source: &ObjectKey,
+        version: Option<&Version>,
+        target: &ObjectKey,
+        attributes: Option<Attributes>,
+    ) -> Result<ObjectInfo, Error> {
+        let (source, version, target) = (source.clone(), version.cloned(), target.clone());
+        self.run(move |store| {
+            only_version(&source, version.as_ref())?;
+            let (mut file, info) = store.open(&source)?;
+            let mut temporary = store.temporary()?;
+            let mut digest = Digest::new();
+            digest.copy(&mut file, &mut temporary.file).map_err(other)?;
+            let sums = digest.finish();
+            let options = PutOptions {
+                attributes: attributes.unwrap_or(info.attributes),
+                ..PutOptions::default()
+            };
+            store.commit(&target, &temporary, &sums.etag(), sums.crc64, options)
+        })
+        .await
+    }
+
+    async fn create_multipart(
+        &self,
+        key: &ObjectKey,
+        attributes: Attributes,
+    ) -> Result<UploadId, Error> {
+        let key = key.clone();
+        self.run(move |store| store.create_multipart(&key, attributes))
+            .await
+    }
+
+    async fn put_part(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: Bytes,
+    ) -> Result<ETag, Error> {
+        let (key, upload) = (key.clone(), upload.clone());
+        self.run(move |store| store.put_part(&key, &upload, number, &body))
+            .await
+    }
+
+    async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error> {
+        let (key, upload) = (key.clone(), upload.clone());
+        self.run(move |store| store.list_parts(&key, &upload)).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        parts: &[(u32, ETag)],
+    ) -> Result<ObjectInfo, Error> {
+        let (key, upload, parts) = (key.clone(), upload.clone(), parts.to_vec());
+        self.run(move |store| store.complete_multipart(&key, &upload, &parts))
+            .await
+    }
+
+    async fn list_multipart(&self, prefix: &str) -> Result<Vec<OpenUpload>, Error> {
+        let prefix = prefix.to_owned();
+        self.run(move |store| store.list_multipart(&prefix)).await
+    }
+
+    async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
+        let (key, upload) = (key.clone(), upload.clone());
+        self.run(move |store| store.abort_multipart(&key, &upload))
+            .await
+    }
+}

@@ -1,0 +1,243 @@
+//! Multipart uploads: a folder each, with what was said at the begin and a file for every part.
+//!
+//! A part's file begins with the MD5 of the rest, so that one rename puts both in place.
+
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{self, Digest};
+use super::record::Stamp;
+use super::store::{Store, other, unique_name, within};
+use super::write::check_metadata;
+use super::{
+    Attributes, ETag, Error, ObjectInfo, ObjectKey, OpenUpload, Part, PutOptions, UploadId,
+};
+
+const MAX_PART: u32 = 10_000;
+const MD5_BYTES: u64 = 16;
+const BEGIN: &str = "begin.json";
+
+/// What was said at the begin of an upload.
+#[derive(Serialize, Deserialize)]
+struct Begin {
+    key: String,
+    attributes: Attributes,
+}
+
+impl Store {
+    pub(super) fn create_multipart(
+        &self,
+        key: &ObjectKey,
+        attributes: Attributes,
+    ) -> Result<UploadId, Error> {
+        check_metadata(&attributes)?;
+        let id = unique_name();
+        let begin = Begin {
+            key: key.as_str().to_owned(),
+            attributes,
+        };
+        let text = serde_json::to_vec(&begin).expect("what was said is text");
+        let mut temporary = self.temporary()?;
+        temporary.file.write_all(&text).map_err(other)?;
+        temporary.file.sync_all().map_err(other)?;
+        self.rename(&temporary.path, &folder(&id).join(BEGIN))
+            .map_err(other)?;
+        Ok(UploadId(id))
+    }
+
+    /// What was said at the begin, if the upload is open and this key's.
+    fn begin(&self, key: &ObjectKey, upload: &UploadId) -> Result<Begin, Error> {
+        let none = || Error::NoSuchUpload(upload.0.clone());
+        // An id is a name in the folder: only what `unique_name` makes is looked for.
+        let is_id = upload.0.len() == 32 && upload.0.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_id {
+            return Err(none());
+        }
+        match self.root.read(folder(&upload.0).join(BEGIN)) {
+            Ok(text) => {
+                let begin: Begin =
+                    serde_json::from_slice(&text).map_err(|error| Error::Other(Box::new(error)))?;
+                if begin.key == key.as_str() {
+                    Ok(begin)
+                } else {
+                    Err(none())
+                }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(none()),
+            Err(error) => Err(other(error)),
+        }
+    }
+
+    pub(super) fn put_part(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: &[u8],
+    ) -> Result<ETag, Error> {
+        self.begin(key, upload)?;
+        if !(1..=MAX_PART).contains(&number) {
+            return Err(Error::InvalidPart(number));
+        }
+        let md5 = digest::md5(body);
+        let mut temporary = self.temporary()?;
+        temporary.file.write_all(&md5).map_err(other)?;
+        temporary.file.write_all(body).map_err(other)?;
+        temporary.file.sync_all().map_err(other)?;
+        // The upload can have ended meanwhile, and its folder must not come back.
+        let _lock = self.lock("upload", &upload.0)?;
+        self.begin(key, upload)?;
+        self.rename(&temporary.path, &part_path(upload, number))
+            .map_err(other)?;
+        Ok(digest::etag(&md5, None))
+    }
+
+    pub(super) fn list_parts(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+    ) -> Result<Vec<Part>, Error> {
+        self.begin(key, upload)?;
+        let mut parts = Vec::new();
+        for entry in self.root.read_dir(folder(&upload.0)).map_err(other)? {
+            let name = entry.map_err(other)?.file_name();
+            let number = name.to_str().and_then(|name| name.parse().ok());
+            if let Some(number) = number {
+                parts.push(self.open_part(upload, number)?.0);
+            }
+        }
+        parts.sort_unstable_by_key(|part| part.number);
+        Ok(parts)
+    }
+
+    /// A part, and its file at the first byte behind the MD5.
+    fn open_part(
+        &self,
+        upload: &UploadId,
+        number: u32,
+    ) -> Result<(Part, std::fs::File, [u8; 16]), Error> {
+        let file = match self.root.open(part_path(upload, number)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Err(Error::InvalidPart(number));
+            }
+            opened => opened.map_err(other)?,
+        };
+        let mut file = file.into_std();
+        let mut md5 = [0; MD5_BYTES as usize];
+        file.read_exact(&mut md5).map_err(other)?;
+        let stamp = Stamp::of(&file.metadata().map_err(other)?).map_err(other)?;
+        let part = Part {
+            number,
+            etag: digest::etag(&md5, None),
+            size: stamp.size - MD5_BYTES,
+            last_modified: stamp.last_modified(),
+        };
+        Ok((part, file, md5))
+    }
+
+    pub(super) fn complete_multipart(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        wanted: &[(u32, ETag)],
+    ) -> Result<ObjectInfo, Error> {
+        // Upload before key, here as everywhere: two locks are never waited for in a circle.
+        let _lock = self.lock("upload", &upload.0)?;
+        let begin = self.begin(key, upload)?;
+        if wanted.is_empty() {
+            return Err(Error::InvalidPart(1));
+        }
+        if !wanted.is_sorted_by(|(one, _), (next, _)| one < next) {
+            return Err(Error::InvalidPartOrder);
+        }
+        // All are looked at before the first byte is copied.
+        let mut md5s = Vec::new();
+        for (number, etag) in wanted {
+            let (part, _, md5) = self.open_part(upload, *number)?;
+            if part.etag != *etag {
+                return Err(Error::InvalidPart(*number));
+            }
+            md5s.extend_from_slice(&md5);
+        }
+        let mut temporary = self.temporary()?;
+        let mut digest = Digest::new();
+        for (number, _) in wanted {
+            let (_, mut file, _) = self.open_part(upload, *number)?;
+            file.seek(SeekFrom::Start(MD5_BYTES)).map_err(other)?;
+            digest.copy(&mut file, &mut temporary.file).map_err(other)?;
+        }
+        let etag = digest::etag(&digest::md5(&md5s), Some(wanted.len()));
+        let options = PutOptions {
+            attributes: begin.attributes,
+            ..PutOptions::default()
+        };
+        let info = self.commit(key, &temporary, &etag, digest.finish().crc64, options)?;
+        self.end(upload)?;
+        Ok(info)
+    }
+
+    pub(super) fn list_multipart(&self, prefix: &str) -> Result<Vec<OpenUpload>, Error> {
+        let entries = match self.root.read_dir(within("uploads")) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(other)?,
+        };
+        let mut open = Vec::new();
+        for entry in entries {
+            let Ok(id) = entry.map_err(other)?.file_name().into_string() else {
+                continue;
+            };
+            let path = folder(&id).join(BEGIN);
+            // One that has no begin, or not yet, is not open.
+            let begin = self.root.read(&path).ok();
+            let begin = begin.and_then(|text| serde_json::from_slice::<Begin>(&text).ok());
+            let metadata = self.root.metadata(&path);
+            let (Some(begin), Ok(metadata)) = (begin, metadata) else {
+                continue;
+            };
+            let key = ObjectKey::new(begin.key).ok();
+            if let Some(key) = key.filter(|key| key.as_str().starts_with(prefix)) {
+                let modified = metadata.modified().map_err(other)?;
+                open.push(OpenUpload {
+                    key,
+                    upload: UploadId(id),
+                    initiated: whole_seconds(modified.into_std()),
+                });
+            }
+        }
+        open.sort_unstable_by(|one, next| {
+            let order =
+                |open: &OpenUpload| (open.key.clone(), open.initiated, open.upload.0.clone());
+            order(one).cmp(&order(next))
+        });
+        Ok(open)
+    }
+
+    pub(super) fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
+        let _lock = self.lock("upload", &upload.0)?;
+        self.begin(key, upload)?;
+        self.end(upload)
+    }
+
+    fn end(&self, upload: &UploadId) -> Result<(), Error> {
+        let folder = folder(&upload.0);
+        // Without its begin an upload is closed, however far the rest gets.
+        self.root.remove_file(folder.join(BEGIN)).map_err(other)?;
+        self.root.remove_dir_all(folder).map_err(other)
+    }
+}
+
+fn whole_seconds(time: SystemTime) -> SystemTime {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+}
+
+fn folder(id: &str) -> PathBuf {
+    within("uploads").join(id)
+}
+
+fn part_path(upload: &UploadId, number: u32) -> PathBuf {
+    folder(&upload.0).join(format!("{number:05}"))
+}

@@ -1,0 +1,79 @@
+//! What is known of a file beside its bytes, and which state of the file it is known of.
+//!
+//! A record stands under the file's [`Stamp`]. It is written before the file takes its place and removed after the file
+//! has left it, so the one rename that replaces the file replaces both: nobody sees new bytes with old metadata.
+
+use std::fs::Metadata;
+use std::io;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Attributes, ETag, ObjectInfo};
+
+/// Tells one state of a file from another: when its bytes were written, to the nanosecond, and how many they are.
+///
+/// It outlives a copy of the folder that keeps times, which an inode number would not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    nanos: i128,
+    pub(super) size: u64,
+}
+
+impl Stamp {
+    pub(super) fn of(metadata: &Metadata) -> io::Result<Self> {
+        let nanos = match metadata.modified()?.duration_since(UNIX_EPOCH) {
+            Ok(after) => after.as_nanos() as i128,
+            Err(before) => -(before.duration().as_nanos() as i128),
+        };
+        Ok(Self {
+            nanos,
+            size: metadata.len(),
+        })
+    }
+
+    /// The name of a record of this state.
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}.json", self.nanos, self.size)
+    }
+
+    /// When, in whole seconds.
+    pub(super) fn last_modified(&self) -> SystemTime {
+        match self.nanos.div_euclid(1_000_000_000) {
+            seconds @ 0.. => UNIX_EPOCH + Duration::from_secs(seconds as u64),
+            seconds => UNIX_EPOCH - Duration::from_secs(seconds.unsigned_abs() as u64),
+        }
+    }
+
+    /// Whether a later write could still leave the same stamp, as clocks of file systems are coarse.
+    pub(super) fn is_fresh(&self) -> bool {
+        const COARSEST: i128 = 2_000_000_000;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.map_or(true, |now| now.as_nanos() as i128 - self.nanos < COARSEST)
+    }
+}
+
+/// What is known of one state of a file.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Record {
+    /// Without quotes.
+    pub(super) etag: String,
+    /// CRC-64/XZ.
+    pub(super) crc64: u64,
+    /// What the client said; nothing where a file was put here by hand and only its sums are kept.
+    pub(super) attributes: Option<Attributes>,
+}
+
+impl Record {
+    /// The object that the record and its state make; `guess` stands in where no client said anything.
+    pub(super) fn into_info(self, stamp: Stamp, guess: impl FnOnce() -> Attributes) -> ObjectInfo {
+        ObjectInfo {
+            size: stamp.size,
+            etag: ETag::new(&self.etag),
+            last_modified: stamp.last_modified(),
+            attributes: self.attributes.unwrap_or_else(guess),
+            crc64: Some(self.crc64),
+            version: None,
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The folder's files: names, locks, temporary files, moves. Nothing here knows what an object is but its key.
+
+use std::fs::File;
+use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use cap_std::fs::Dir;
+
+use super::place::{self, RESERVED};
+use super::{Error, ObjectKey};
+
+/// How often a step is tried again that another writer undid.
+pub(super) const ATTEMPTS: usize = 100;
+/// A temporary file this old was left by a crash.
+const LEFT_BEHIND: Duration = Duration::from_hours(24);
+
+/// The folder itself. All of its functions block.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) root: Dir,
+    /// Whether `A` and `a` are one file here. Then a name counts only if the folder lists it letter by letter.
+    pub(super) folds_case: bool,
+}
+
+pub(super) fn within(name: &str) -> PathBuf {
+    Path::new(RESERVED).join(name)
+}
+
+pub(super) fn other(error: io::Error) -> Error {
+    Error::Other(Box::new(error))
+}
+
+/// Whether the error says that the path can hold no file: something on the way to it is no folder, it is a folder
+/// itself, a name is too long for this file system, or a link leads out.
+pub(super) fn is_no_place(error: &io::Error) -> bool {
+    match error.kind() {
+        ErrorKind::NotADirectory
+        | ErrorKind::IsADirectory
+        | ErrorKind::AlreadyExists
+        | ErrorKind::DirectoryNotEmpty
+        | ErrorKind::InvalidFilename => true,
+        // What `cap_std` says of a path that leads out has no system error behind it.
+        ErrorKind::PermissionDenied => error.raw_os_error().is_none(),
+        // Links in a circle, ELOOP on Linux and elsewhere: the kind has no stable name yet.
+        _ => cfg!(unix) && matches!(error.raw_os_error(), Some(40 | 62)),
+    }
+}
+
+/// A file on its way to its place; removed if it does not get there.
+pub(super) struct Temporary<'a> {
+    pub(super) store: &'a Store,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        // After a rename there is nothing left to remove.
+        let _ = self.store.root.remove_file(&self.path);
+    }
+}
+
+impl Store {
+    /// Removes temporary files that a crash left.
+    pub(super) fn sweep(&self) {
+        let Ok(entries) = self.root.read_dir(within("temporary")) else {
+            return;
+        };
+        for entry in entries.flatten() {
+            let modified = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = modified.map(|time| SystemTime::now().duration_since(time.into_std()));
+            if matches!(age, Ok(Ok(age)) if age > LEFT_BEHIND) {
+                let _ = entry.remove_file();
+            }
+        }
+    }
+
+    pub(super) fn temporary(&self) -> Result<Temporary<'_>, Error> {
+        let folder = within("temporary");
+        self.root.create_dir_all(&folder).map_err(other)?;
+        let path = folder.join(unique_name());
+        let mut options = cap_std::fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true);
+        let file = self.root.open_with(&path, &options).map_err(other)?;
+        Ok(Temporary {
+            store: self,
+            path,
+            file: file.into_std(),
+        })
+    }
+
+    /// Waits until no other writer has `what`; given back when the file is dropped.
+    pub(super) fn lock(&self, space: &str, what: &str) -> Result<File, Error> {
+        let folder = within("locks");
+        self.root.create_dir_all(&folder).map_err(other)?;
+        let mut hasher = DefaultHasher::new();
+        // Keys that one file system takes for one must share a lock.
+        what.to_lowercase().hash(&mut hasher);
+        let name = format!("{space}-{:02x}", hasher.finish() % 64);
+        let mut options = cap_std::fs::OpenOptions::new();
+        options.write(true).create(true);
+        let file = self.root.open_with(folder.join(name), &options);
+        let file = file.map_err(other)?.into_std();
+        file.lock().map_err(other)?;
+        Ok(file)
+    }
+
+    /// Where the key's file is or may be, the one that counts first.
+    ///
+    /// The escaped form counts if both are there: a put that moves a key to its plain place is done when the escaped
+    /// form is gone, and readers see the old object up to then.
+    pub(super) fn places(&self, key: &ObjectKey) -> (PathBuf, Option<PathBuf>) {
+        let escaped = within("objects").join(place::escaped(key.as_str()));
+        let plain = place::plain(key.as_str()).filter(|path| self.is_listed(path));
+        (escaped, plain)
+    }
+
+    /// Whether no part of `path` is there under another spelling.
+    pub(super) fn is_listed(&self, path: &Path) -> bool {
+        if !self.folds_case {
+            return true;
+        }
+        let mut folder = PathBuf::new();
+        for name in path {
+            let here = folder.join(name);
+            if self.root.symlink_metadata(&here).is_err() {
+                return true;
+            }
+            let listing = if folder.as_os_str().is_empty() {
+                self.root.entries()
+            } else {
+                self.root.read_dir(&folder)
+            };
+            let spelled = |entry: io::Result<cap_std::fs::DirEntry>| {
+                entry.is_ok_and(|entry| entry.file_name() == *name)
+            };
+            if !listing.is_ok_and(|mut entries| entries.any(spelled)) {
+                return false;
+            }
+            folder = here;
+        }
+        true
+    }
+
+    /// The regular file at `path`, if there is one.
+    pub(super) fn open_file(&self, key: &ObjectKey, path: &Path) -> Result<Option<File>, Error> {
+        let opened = self.root.metadata(path).and_then(|metadata| {
+            // Asked before opening, as opening a named pipe would wait for its other end.
+            let is_file = metadata.is_file();
+            is_file.then(|| self.root.open(path)).transpose()
+        });
+        match opened {
+            Ok(file) => Ok(file.map(cap_std::fs::File::into_std)),
+            Err(error) if error.kind() == ErrorKind::NotFound || is_no_place(&error) => Ok(None),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                Err(Error::Denied(key.clone()))
+            }
+            Err(error) => Err(other(error)),
+        }
+    }
+
+    /// Removes `folder` and those around it as far as they are empty, but not `stop`.
+    pub(super) fn prune(&self, folder: &Path, stop: &Path) {
+        let mut folder = folder;
+        while folder != stop && !folder.as_os_str().is_empty() {
+            if self.root.remove_dir(folder).is_err() {
+                return;
+            }
+            let Some(above) = folder.parent() else { return };
+            folder = above;
+        }
+    }
+
+    /// Moves a file to `target`, in the place of what is there, and makes its folders.
+    pub(super) fn rename(&self, from: &Path, target: &Path) -> io::Result<()> {
+        let folder = target.parent().filter(|path| !path.as_os_str().is_empty());
+        for attempt in 0.. {
+            if let Some(folder) = folder {
+                self.root.create_dir_all(folder)?;
+            }
+            match self.root.rename(from, &self.root, target) {
+                // A folder made above can be pruned by a delete before the file is in it.
+                Err(error) if error.kind() == ErrorKind::NotFound && attempt < ATTEMPTS => {}
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        // The name is on the disk as well, where folders can be synced at all.
+        let folder = folder.map_or_else(|| self.root.try_clone(), |path| self.root.open_dir(path));
+        let _ = folder.and_then(|folder| folder.into_std_file().sync_all());
+        Ok(())
+    }
+
+    /// Removes the file at `path`, if one is there, and the folders that it leaves empty.
+    pub(super) fn remove(&self, path: &Path, stop: &Path) -> io::Result<()> {
+        match self.root.symlink_metadata(path) {
+            Ok(metadata) if metadata.is_dir() => return Ok(()),
+            Ok(_) => self.root.remove_file(path)?,
+            Err(error) if error.kind() == ErrorKind::NotFound || is_no_place(&error) => {
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        }
+        if let Some(folder) = path.parent() {
+            self.prune(folder, stop);
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn unique_name() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let random = || RandomState::new().hash_one((count, std::process::id(), SystemTime::now()));
+    format!("{:016x}{:016x}", random(), random())
+}

@@ -1,0 +1,420 @@
+//! The folder passes the suite, serves what lies there, leads nowhere else, and survives being killed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::storage::conformance;
+
+fn folder() -> (tempfile::TempDir, Folder) {
+    let outside = tempfile::tempdir().unwrap();
+    fs::create_dir(outside.path().join("root")).unwrap();
+    let folder = Folder::open(&outside.path().join("root")).unwrap();
+    (outside, folder)
+}
+
+fn key(name: &str) -> ObjectKey {
+    ObjectKey::new(name).unwrap()
+}
+
+async fn put(folder: &Folder, name: &str, bytes: &[u8]) -> ObjectInfo {
+    let body = Bytes::copy_from_slice(bytes);
+    let options = PutOptions {
+        attributes: Attributes {
+            metadata: BTreeMap::from([("sum".to_owned(), sum(bytes))]),
+            ..Attributes::default()
+        },
+        ..PutOptions::default()
+    };
+    folder.put(&key(name), body, options).await.unwrap()
+}
+
+async fn get(folder: &Folder, name: &str) -> Option<(ObjectInfo, Bytes)> {
+    match folder.get(&key(name), GetOptions::default()).await {
+        Ok(object) => Some((object.info, object.body.collect(u64::MAX).await.unwrap())),
+        Err(Error::NotFound(_)) => None,
+        Err(error) => panic!("{name:?}: {error:?}"),
+    }
+}
+
+async fn names(folder: &Folder) -> Vec<String> {
+    let options = ListOptions {
+        prefix: String::new(),
+        delimiter: None,
+        after: String::new(),
+        max: 10_000,
+    };
+    let listing = folder.list(options).await.unwrap();
+    let keys = listing.objects.into_iter();
+    keys.map(|object| object.key.as_str().to_owned()).collect()
+}
+
+fn sum(bytes: &[u8]) -> String {
+    digest::etag(&digest::md5(bytes), None).opaque().to_owned()
+}
+
+/// Nothing is beside the root, whatever was asked.
+fn is_alone(outside: &tempfile::TempDir) {
+    let entries = fs::read_dir(outside.path()).unwrap();
+    let names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["root"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_the_suite() {
+    let (outside, folder) = folder();
+    conformance::run(&folder).await;
+    is_alone(&outside);
+    let left = fs::read_dir(outside.path().join("root")).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".mogr"], "empty folders go with their last object");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_the_suite_as_on_a_file_system_that_folds_case() {
+    let (outside, folder) = folder();
+    let store = Arc::into_inner(folder.0).unwrap();
+    let folder = Folder(Arc::new(Store {
+        folds_case: true,
+        ..store
+    }));
+    conformance::run(&folder).await;
+    is_alone(&outside);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serves_what_lies_there() {
+    let (outside, folder) = folder();
+    let root = outside.path().join("root");
+    fs::create_dir(root.join("sub")).unwrap();
+    fs::write(root.join("image-1.jpg"), b"not really").unwrap();
+    fs::write(root.join("sub/b"), b"\x89PNG\r\n\x1a\nrest").unwrap();
+    fs::write(root.join("empty"), b"").unwrap();
+    assert_eq!(names(&folder).await, ["empty", "image-1.jpg", "sub/b"]);
+
+    let (info, bytes) = get(&folder, "image-1.jpg").await.unwrap();
+    assert_eq!(bytes, &b"not really"[..]);
+    assert_eq!(info.attributes.content_type.as_deref(), Some("image/jpeg"));
+    assert_eq!(info.etag.opaque(), sum(b"not really"));
+    let (info, _) = get(&folder, "sub/b").await.unwrap();
+    assert_eq!(info.attributes.content_type.as_deref(), Some("image/png"));
+
+    // Changed by hand: another tag. Replaced through the service: the file itself is another.
+    fs::write(root.join("image-1.jpg"), b"other bytes").unwrap();
+    let (info, _) = get(&folder, "image-1.jpg").await.unwrap();
+    assert_eq!(info.etag.opaque(), sum(b"other bytes"));
+    put(&folder, "image-1.jpg", b"through the service").await;
+    assert_eq!(
+        fs::read(root.join("image-1.jpg")).unwrap(),
+        b"through the service"
+    );
+    // And by hand again: what was said of the bytes before does not belong to these.
+    fs::write(root.join("image-1.jpg"), b"by hand").unwrap();
+    let (info, bytes) = get(&folder, "image-1.jpg").await.unwrap();
+    assert_eq!(bytes, &b"by hand"[..]);
+    assert_eq!(info.attributes.metadata, BTreeMap::new());
+    assert_eq!(info.etag.opaque(), sum(b"by hand"));
+
+    folder.delete(&key("sub/b")).await.unwrap();
+    assert!(!root.join("sub").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn remembers_the_sums_of_files_that_lie_there() {
+    let (outside, folder) = folder();
+    let path = outside.path().join("root/old.jpg");
+    fs::write(&path, b"12345").unwrap();
+    let long_ago = SystemTime::now() - Duration::from_hours(1);
+    let date = |path: &Path| {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(long_ago).unwrap();
+    };
+    date(&path);
+    let first = folder.head(&key("old.jpg"), None).await.unwrap();
+    // Time and size are all that is looked at, as this forged state shows.
+    fs::write(&path, b"54321").unwrap();
+    date(&path);
+    let second = folder.head(&key("old.jpg"), None).await.unwrap();
+    assert_eq!(first, second);
+    fs::write(&path, b"54321").unwrap();
+    let third = folder.head(&key("old.jpg"), None).await.unwrap();
+    assert_eq!(third.etag.opaque(), sum(b"54321"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attributes_survive_a_copy_of_the_folder() {
+    let (outside, folder) = folder();
+    for name in ["a.jpg", "x//y"] {
+        put(&folder, name, name.as_bytes()).await;
+    }
+    let copied = outside.path().join("copied");
+    let status = Command::new("cp")
+        .arg("-pR")
+        .args([outside.path().join("root"), copied.clone()])
+        .status();
+    assert!(status.unwrap().success());
+    let copied = Folder::open(&copied).unwrap();
+    for name in ["a.jpg", "x//y"] {
+        let (info, bytes) = get(&copied, name).await.unwrap();
+        assert_eq!(bytes, name.as_bytes());
+        assert_eq!(info.attributes.metadata["sum"], sum(name.as_bytes()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_moves_to_its_plain_place_when_that_is_free() {
+    let (outside, folder) = folder();
+    let root = outside.path().join("root");
+    put(&folder, "a/b", b"child").await;
+    put(&folder, "a", b"parent").await;
+    assert!(root.join("a/b").is_file());
+    assert_eq!(get(&folder, "a").await.unwrap().1, &b"parent"[..]);
+    folder.delete(&key("a/b")).await.unwrap();
+    assert_eq!(get(&folder, "a").await.unwrap().1, &b"parent"[..]);
+    put(&folder, "a", b"again").await;
+    assert_eq!(fs::read(root.join("a")).unwrap(), b"again");
+    assert_eq!(names(&folder).await, ["a"]);
+    put(&folder, "a/b", b"child").await;
+    assert_eq!(names(&folder).await, ["a", "a/b"]);
+    assert_eq!(get(&folder, "a/b").await.unwrap().1, &b"child"[..]);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn links_lead_nowhere_outside() {
+    use std::os::unix::fs::symlink;
+    let (outside, folder) = folder();
+    let root = outside.path().join("root");
+    fs::write(outside.path().join("secret"), b"secret").unwrap();
+    fs::write(root.join("inside"), b"inside").unwrap();
+    symlink("../secret", root.join("relative")).unwrap();
+    symlink(outside.path().join("secret"), root.join("absolute")).unwrap();
+    symlink(outside.path(), root.join("folder")).unwrap();
+    symlink("inside", root.join("good")).unwrap();
+    symlink("circle", root.join("circle")).unwrap();
+    symlink(".", root.join("self")).unwrap();
+
+    for name in [
+        "relative",
+        "absolute",
+        "folder/secret",
+        "circle",
+        "circle/x",
+    ] {
+        assert!(get(&folder, name).await.is_none(), "{name}");
+    }
+    assert_eq!(get(&folder, "good").await.unwrap().1, &b"inside"[..]);
+    assert_eq!(names(&folder).await, ["good", "inside"]);
+
+    for name in [
+        "folder/new",
+        "folder/secret",
+        "relative",
+        "circle",
+        "circle/x",
+    ] {
+        put(&folder, name, b"new").await;
+        assert_eq!(get(&folder, name).await.unwrap().1, &b"new"[..], "{name}");
+        folder.delete(&key(name)).await.unwrap();
+        assert!(get(&folder, name).await.is_none(), "{name}");
+    }
+    assert_eq!(fs::read(outside.path().join("secret")).unwrap(), b"secret");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 2);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn other_things_than_files_are_not_objects() {
+    let (outside, folder) = folder();
+    let pipe = outside.path().join("root/pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert!(get(&folder, "pipe").await.is_none());
+    assert!(names(&folder).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn part_tags_are_those_of_s3() {
+    let (_outside, folder) = folder();
+    let name = key("parts");
+    let upload = folder
+        .create_multipart(&name, Attributes::default())
+        .await
+        .unwrap();
+    let mut tags = Vec::new();
+    for (number, body) in [(1, "hello "), (2, "world")] {
+        let put = folder.put_part(&name, &upload, number, body.into()).await;
+        tags.push((number, put.unwrap()));
+    }
+    for number in [0, 10_001] {
+        let put = folder.put_part(&name, &upload, number, Bytes::new()).await;
+        assert!(matches!(put, Err(Error::InvalidPart(found)) if found == number));
+    }
+    let info = folder
+        .complete_multipart(&name, &upload, &tags)
+        .await
+        .unwrap();
+    // MD5 of the MD5s of both, as `md5sum` and `xxd` have it.
+    assert_eq!(info.etag.opaque(), "e09e4fd6265b36115fe3db32df945d84-2");
+    assert_eq!(get(&folder, "parts").await.unwrap().1, &b"hello world"[..]);
+}
+
+/// Readers and writers at once: every read is a whole object of one put, with the metadata of that put.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn bytes_and_metadata_are_never_torn() {
+    let (_outside, folder) = folder();
+    for name in ["torn.bin", "torn//escaped"] {
+        put(&folder, name, b"first").await;
+        let writers = (0..3_u8).map(|writer| {
+            let folder = folder.clone();
+            tokio::spawn(async move {
+                for round in 0..40_usize {
+                    // The same length often: size alone must not tell states apart.
+                    let len = 1000 + (round % 3) * 300_000;
+                    put(&folder, name, &vec![writer * 50 + round as u8; len]).await;
+                }
+            })
+        });
+        let readers = (0..3).map(|_| {
+            let folder = folder.clone();
+            tokio::spawn(async move {
+                for _ in 0..150 {
+                    let (info, bytes) = get(&folder, name).await.unwrap();
+                    assert_eq!(info.etag.opaque(), sum(&bytes));
+                    assert_eq!(info.size, bytes.len() as u64);
+                    assert_eq!(info.attributes.metadata["sum"], sum(&bytes));
+                }
+            })
+        });
+        let tasks: Vec<_> = writers.chain(readers).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+}
+
+/// Of many that create a key at once, one does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_writer_is_the_first() {
+    let (_outside, folder) = folder();
+    let tasks: Vec<_> = (0..16_u8)
+        .map(|writer| {
+            let folder = folder.clone();
+            let options = PutOptions {
+                if_absent: true,
+                ..PutOptions::default()
+            };
+            tokio::spawn(async move {
+                let body = Bytes::from(vec![writer]);
+                folder.put(&key("first"), body, options).await.is_ok()
+            })
+        })
+        .collect();
+    let mut count = 0;
+    for task in tasks {
+        count += u32::from(task.await.unwrap());
+    }
+    assert_eq!(count, 1);
+}
+
+/// The other process of the test below: puts without end, until it is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn puts_until_killed() {
+    let Ok(path) = std::env::var("MOGR_TEST_PUTS_UNTIL_KILLED") else {
+        return;
+    };
+    let folder = Folder::open(Path::new(&path)).unwrap();
+    for round in 0_u8.. {
+        for name in ["crash.bin", "crash//escaped"] {
+            put(&folder, name, &vec![round; 400_000 + usize::from(round)]).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_writer_leaves_old_or_new() {
+    let (outside, folder) = folder();
+    let root = outside.path().join("root");
+    put(&folder, "crash.bin", b"first").await;
+    put(&folder, "crash//escaped", b"first").await;
+    for round in 0..12_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["puts_until_killed", "--nocapture"])
+            .env("MOGR_TEST_PUTS_UNTIL_KILLED", &root)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        tokio::time::sleep(Duration::from_millis(60 + 17 * round)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+        for name in ["crash.bin", "crash//escaped"] {
+            let (info, bytes) = get(&folder, name).await.unwrap();
+            assert!(bytes.iter().all(|byte| *byte == bytes[0]) || bytes == b"first"[..]);
+            assert_eq!(info.attributes.metadata["sum"], sum(&bytes));
+        }
+        assert_eq!(names(&folder).await, ["crash.bin", "crash//escaped"]);
+    }
+    let (info, bytes) = get(&folder, "crash.bin").await.unwrap();
+    assert!(bytes.len() > 400_000, "the other process did write");
+    assert_eq!(info.etag.opaque(), sum(&bytes));
+}
+
+/// Keys of the pieces that go wrong.
+fn odd_key() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        8 => prop::sample::select(vec!["a", "A", "b", "/", "/", "//", ".", "..", "../", ".mogr", "+", "=", "%", " "]),
+        1 => prop::sample::select(vec!["\\", "\u{e9}", "e\u{301}", "\n", "con", ":", "temporary", "objects"]),
+    ];
+    let long = (1_usize..400).prop_map(|len| "x".repeat(len));
+    let text = prop_oneof![9 => piece.prop_map(str::to_owned), 1 => long];
+    prop::collection::vec(text, 1..7)
+        .prop_map(|pieces| pieces.concat())
+        .prop_filter("a key", |name| ObjectKey::new(name.clone()).is_ok())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// A folder is a map from keys to bytes, whatever the keys are.
+    #[test]
+    fn is_a_map(steps in prop::collection::vec((odd_key(), any::<bool>()), 1..25), folds_case: bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let (outside, folder) = folder();
+            let store = Arc::into_inner(folder.0).unwrap();
+            let folder = Folder(Arc::new(Store { folds_case, ..store }));
+            let mut map = BTreeMap::new();
+            for (round, (name, keep)) in steps.into_iter().enumerate() {
+                // Now and then a key that is there.
+                let name = match map.keys().nth(round % 7) {
+                    Some(known) if round % 3 == 0 => String::clone(known),
+                    _ => name,
+                };
+                if keep {
+                    let bytes = format!("{round} {name}");
+                    put(&folder, &name, bytes.as_bytes()).await;
+                    map.insert(name, bytes);
+                } else {
+                    folder.delete(&key(&name)).await.unwrap();
+                    map.remove(&name);
+                }
+                assert!(names(&folder).await.iter().eq(map.keys()), "{map:?}");
+            }
+            for (name, bytes) in &map {
+                let (info, found) = get(&folder, name).await.unwrap();
+                assert_eq!(found, bytes.as_bytes());
+                assert_eq!(&info.attributes.metadata["sum"], &sum(bytes.as_bytes()));
+            }
+            is_alone(&outside);
+        });
+    }
+}
