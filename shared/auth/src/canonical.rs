@@ -104,7 +104,7 @@ impl Canonical {
     }
 }
 
-fn without_port(host: &[u8]) -> &[u8] {
+pub(crate) fn without_port(host: &[u8]) -> &[u8] {
     match host.iter().rposition(|&byte| byte == b':') {
         Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => &host[..at],
         _ => host,
@@ -132,7 +132,7 @@ pub(crate) fn string_to_sign(sign_time: &str, http_string: &[u8]) -> String {
 }
 
 /// The key of the second HMAC: the first one's result as hex text.
-fn sign_key(secret: &[u8], key_time: &str) -> String {
+pub(crate) fn sign_key(secret: &[u8], key_time: &str) -> String {
     hex(&hmac_sha1(secret, key_time.as_bytes()))
 }
 

@@ -1,10 +1,11 @@
 //! COS request signatures and access policies; pure, the clock is an argument.
 //!
-//! [`verify`] says who sent a request and what of it the signature covers; [`policy`] says what that principal may do.
-//! Nothing here reads a clock, a file or the network.
+//! [`verify`] says who sent a request and what of it the signature covers; [`policy`] says what that principal may do;
+//! [`explain`](mod@explain) says why a signature does not come out. Nothing here reads a clock, a file or the network.
 
 mod canonical;
 mod encoding;
+pub mod explain;
 mod fields;
 mod key;
 pub mod policy;
@@ -13,6 +14,7 @@ mod sign;
 mod verify;
 
 pub use encoding::{escape, unescape};
+pub use explain::explain;
 pub use fields::{Carrier, Window};
 pub use key::{Key, Secret};
 pub use policy::Policy;

@@ -1,6 +1,6 @@
 //! Who sent a request, and what of it the signature covers.
 
-use std::fmt;
+use std::{fmt, mem};
 
 use http::{HeaderMap, HeaderValue, header::HOST};
 
@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Names of a temporary credential's token, in headers and in queries.
-const TOKENS: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
+pub(crate) const TOKENS: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
 
 /// A request as it came over the wire, as far as signatures go.
 #[derive(Debug, Clone, Copy)]
@@ -117,54 +117,60 @@ pub fn verify(request: &Request<'_>, keys: &[Key], now: u64) -> Result<Access, E
         return Err(Error::UnknownKey(fields.key_id));
     }
     check_time(&fields, now)?;
-    let mut tried: Vec<Canonical> = Vec::new();
-    for (host, reading) in [
-        (Host::AsSent, Reading::First),
-        (Host::AsSent, Reading::Last),
-        (Host::WithoutPort, Reading::First),
-        (Host::WithoutPort, Reading::Last),
-    ] {
-        let canonical = Canonical::new(request, &fields, reading, host);
-        if tried
-            .iter()
-            .any(|other| other.http_string == canonical.http_string)
-        {
-            continue;
+    let mut attempts = attempts(request, &fields);
+    for canonical in &mut attempts {
+        if let Some(key_index) = signer(canonical, &fields, keys) {
+            check_token(request, &keys[key_index])?;
+            return Ok(Access::Signed(Verified {
+                key_id: fields.key_id,
+                key_index,
+                carrier: fields.carrier,
+                end: fields.sign_time.window.end.min(fields.key_time.window.end),
+                params: mem::take(&mut canonical.params),
+                headers: mem::take(&mut canonical.headers),
+            }));
         }
-        if canonical.missing.is_empty() {
-            let text = string_to_sign(&fields.sign_time.text, &canonical.http_string);
-            let found = keys
-                .iter()
-                .enumerate()
-                .filter(|(_, key)| key.id == fields.key_id)
-                .find(|(_, key)| {
-                    is_signature(
-                        key.secret.as_bytes(),
-                        &fields.key_time.text,
-                        &text,
-                        &fields.signature,
-                    )
-                });
-            if let Some((key_index, key)) = found {
-                check_token(request, key)?;
-                return Ok(Access::Signed(Verified {
-                    key_id: fields.key_id,
-                    key_index,
-                    carrier: fields.carrier,
-                    end: fields.sign_time.window.end.min(fields.key_time.window.end),
-                    params: canonical.params,
-                    headers: canonical.headers,
-                }));
-            }
-        }
-        tried.push(canonical);
     }
-    let canonical = tried.swap_remove(0);
+    let canonical = attempts.swap_remove(0);
     Err(Error::Mismatch(Box::new(Mismatch {
         string_to_sign: string_to_sign(&fields.sign_time.text, &canonical.http_string),
         format_string: String::from_utf8_lossy(&canonical.http_string).into_owned(),
         missing: canonical.missing,
     })))
+}
+
+/// The ways to read what `fields` list, the likeliest first; there is at least one.
+pub(crate) fn attempts(request: &Request<'_>, fields: &Fields) -> Vec<Canonical> {
+    let mut attempts: Vec<Canonical> = Vec::with_capacity(1);
+    for host in [Host::AsSent, Host::WithoutPort] {
+        for reading in [Reading::First, Reading::Last] {
+            let canonical = Canonical::new(request, fields, reading, host);
+            if attempts
+                .iter()
+                .all(|other| other.http_string != canonical.http_string)
+            {
+                attempts.push(canonical);
+            }
+        }
+    }
+    attempts
+}
+
+/// Which key made the signature over `canonical`. A listed name that the request lacks means none did.
+pub(crate) fn signer(canonical: &Canonical, fields: &Fields, keys: &[Key]) -> Option<usize> {
+    let text = string_to_sign(&fields.sign_time.text, &canonical.http_string);
+    let signed = |key: &Key| {
+        key.id == fields.key_id
+            && is_signature(
+                key.secret.as_bytes(),
+                &fields.key_time.text,
+                &text,
+                &fields.signature,
+            )
+    };
+    keys.iter()
+        .position(signed)
+        .filter(|_| canonical.missing.is_empty())
 }
 
 /// Verifies the signature that an image URL carries in its own query, as a GET of that URL.
