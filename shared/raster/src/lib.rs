@@ -2,10 +2,18 @@
 //!
 //! This crate knows no file format, reads no clock and does no I/O.
 
+mod alpha;
+mod fit;
 mod frame;
 mod geometry;
+mod orient;
+mod resize;
 mod watch;
 
+pub use alpha::{flatten, without_needless_alpha};
+pub use fit::{fit, place};
 pub use frame::{Frame, Layout};
 pub use geometry::{Rect, Size};
+pub use orient::{Orientation, orient};
+pub use resize::resize;
 pub use watch::{Stopped, Unwatched, Watch};
