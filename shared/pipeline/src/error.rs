@@ -113,7 +113,7 @@ pub enum Fault {
     /// An animated source with too many frames.
     #[error("{found} frames; a source has at most {max}")]
     TooManySourceFrames {
-        /// How many it has, or one more than allowed where counting stopped.
+        /// How many it has.
         found: u32,
         /// What is allowed.
         max: u32,

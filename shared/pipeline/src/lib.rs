@@ -6,9 +6,15 @@
 //! This crate does no I/O beyond the writer it is given, reads no clock and knows no names: sources come as bytes,
 //! errors tell them apart by their place.
 
+mod animate;
+mod color;
+mod decode;
+mod delay;
+mod encode;
 mod error;
 mod format;
 mod limits;
+mod plan;
 mod prepare;
 mod probe;
 

@@ -1,6 +1,6 @@
 //! What is allowed, and how the work is done.
 
-use crate::{Preset, Scans, Simd};
+use crate::{Fault, Format, Preset, Scans, Simd, SourceInfo};
 
 /// Bounds on what a request may ask for. Every one is checked from headers, before anything is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,54 @@ impl Default for Limits {
             max_frame_side: 1080,
             max_scans: 100,
         }
+    }
+}
+
+impl Limits {
+    /// Refuses a source of too many bytes, before anything is read from it.
+    pub(crate) fn check_bytes(&self, bytes: &[u8]) -> Result<(), Fault> {
+        let (found, max) = (bytes.len() as u64, self.max_source_bytes);
+        if found > max {
+            return Err(Fault::TooManyBytes { found, max });
+        }
+        Ok(())
+    }
+
+    /// Refuses a source whose headers announce too much.
+    pub(crate) fn check_source(&self, info: &SourceInfo) -> Result<(), Fault> {
+        let SourceInfo { size, frames, .. } = *info;
+        let max = match info.format {
+            Format::WebP => self.max_webp_side.min(self.max_side),
+            _ => self.max_side,
+        };
+        if size.width.max(size.height) > max {
+            return Err(Fault::SideTooLong { found: size, max });
+        }
+        if size.pixels() > self.max_pixels {
+            let max = self.max_pixels;
+            return Err(Fault::TooManyPixels { found: size, max });
+        }
+        if frames > self.max_source_frames {
+            let max = self.max_source_frames;
+            return Err(Fault::TooManySourceFrames { found: frames, max });
+        }
+        let max = self.max_animation_pixels;
+        if frames > 1 && size.pixels() * u64::from(frames) > max {
+            return Err(Fault::TooManyAnimationPixels { size, frames, max });
+        }
+        Ok(())
+    }
+
+    /// Refuses a source that cannot be a frame of `animate`.
+    pub(crate) fn check_frame(&self, info: &SourceInfo) -> Result<(), Fault> {
+        if !matches!(info.format, Format::Jpeg | Format::Png) {
+            return Err(Fault::NotAFrame(info.format));
+        }
+        let (found, max) = (info.size, self.max_frame_side);
+        if found.width.max(found.height) > max {
+            return Err(Fault::FrameTooLarge { found, max });
+        }
+        Ok(())
     }
 }
 

@@ -4,10 +4,14 @@ use std::io::Write;
 
 use bytes::Bytes;
 use codec_gif::GifFrame;
-use raster::{Size, Watch};
+use codec_jpeg::{Damage, Metadata, Process, TranscodeOptions};
+use raster::{Orientation, Size, Watch};
 use rules::Rule;
 
-use crate::{Error, Format, Limits, Options};
+use crate::animate::{self, Still};
+use crate::decode::{Color, decode};
+use crate::plan::{self, Plan, Step, Target};
+use crate::{Error, Fault, Format, Limits, Options, SourceInfo, encode, probe};
 
 /// Refuses what the rule alone shows to be too much, before any source is read.
 ///
@@ -45,12 +49,134 @@ pub fn prepare(
     watch: &dyn Watch,
 ) -> Result<Prepared, Error> {
     check(rule, limits)?;
+    let expected = 1 + rule.images().count();
+    if sources.len() != expected {
+        let found = sources.len();
+        return Err(Error::SourceCount { found, expected });
+    }
+    let steps = plan::steps(rule);
+    let mut infos = Vec::with_capacity(expected);
+    for (index, bytes) in sources.iter().enumerate() {
+        let info = accept(bytes, limits).and_then(|info| {
+            // The object may become a frame on the way; images must be frames as they are.
+            if index > 0 || matches!(steps.first(), Some(Step::Animate { .. })) {
+                limits.check_frame(&info)?;
+            }
+            Ok(info)
+        });
+        infos.push(info.map_err(|fault| Error::Source { index, fault })?);
+    }
+    let object = |fault| Error::Source { index: 0, fault };
+    let mut bytes = sources[0].clone();
+    let mut info = infos[0];
+    let mut steps = steps.into_iter().peekable();
+    while let Some(step) = steps.next() {
+        watch.check()?;
+        let made = match step {
+            Step::Still(ask) => {
+                let plan = Plan::new(ask, &info).map_err(object)?;
+                // A frame shows the same pixels however its JPEG is written.
+                let last = !matches!(steps.peek(), Some(Step::Animate { .. }));
+                if plan == Plan::Unchanged || (plan.keeps_pixels() && !last) {
+                    continue;
+                }
+                execute(plan, &bytes, &info, limits, options, watch)?
+            }
+            Step::Animate { duration, images } => {
+                limits.check_frame(&info).map_err(object)?;
+                let rest = images.map(|index| (index, &sources[index], infos[index]));
+                let stills: Vec<Still> = std::iter::once((0, &bytes, info))
+                    .chain(rest)
+                    .map(|(index, bytes, info)| Still { index, bytes, info })
+                    .collect();
+                let frames = animate::frames(&stills, duration, options.threads, watch)?;
+                let prepared = Prepared::animation(frames, options);
+                if steps.peek().is_none() {
+                    return Ok(prepared);
+                }
+                let mut made = Vec::new();
+                prepared.write(watch, &mut made)?;
+                Bytes::from(made)
+            }
+        };
+        bytes = made;
+        info = probe(&bytes).map_err(|fault| Error::Encoder {
+            format: info.format,
+            reason: fault.to_string(),
+        })?;
+    }
+    Ok(Prepared::done(bytes, &info))
+}
+
+/// Probes a source and holds it to the limits that every source has.
+fn accept(bytes: &Bytes, limits: &Limits) -> Result<SourceInfo, Fault> {
+    limits.check_bytes(bytes)?;
+    let info = probe(bytes)?;
+    limits.check_source(&info)?;
+    Ok(info)
+}
+
+/// Carries out a plan on a still; `info` is what the probe of `bytes` said.
+fn execute(
+    plan: Plan,
+    bytes: &Bytes,
+    info: &SourceInfo,
+    limits: &Limits,
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<Bytes, Error> {
+    let (target, orientation, strip) = match plan {
+        Plan::Unchanged => return Ok(bytes.clone()),
+        Plan::Transcode { process, metadata } => {
+            let transcode_options = TranscodeOptions {
+                process,
+                scans: options.scans,
+                metadata,
+                damage: Damage::Refuse,
+                simd: options.simd,
+                threads: options.threads,
+                limits: codec_jpeg::Limits {
+                    max_pixels: limits.max_pixels,
+                    max_scans: limits.max_scans,
+                },
+            };
+            match codec_jpeg::transcode(bytes, &transcode_options, watch) {
+                Ok(made) => {
+                    let wanted = process.is_none_or(|process| {
+                        (process == Process::Progressive) == info.progressive
+                    });
+                    let gained = made.bytes.len() < bytes.len();
+                    return Ok(if gained || !wanted || metadata == Metadata::Essential {
+                        Bytes::from(made.bytes)
+                    } else {
+                        bytes.clone()
+                    });
+                }
+                // What the transcoder does not take may still be decoded, and is then encoded anew.
+                Err(codec_jpeg::Error::Unsupported(_)) => {
+                    let target = Target::Jpeg {
+                        process: process.unwrap_or(Process::Baseline),
+                        quality: plan::target_quality(None, info),
+                    };
+                    let strip = metadata == Metadata::Essential;
+                    (target, Orientation::Normal, strip)
+                }
+                Err(error) => return Err(encode::jpeg_error(error)),
+            }
+        }
+        Plan::Render {
+            target,
+            orientation,
+            strip,
+        } => (target, orientation, strip),
+    };
+    let decoded = decode(bytes, info, Color::Kept);
+    let mut decoded = decoded.map_err(|fault| Error::Source { index: 0, fault })?;
     watch.check()?;
-    let _ = options;
-    Err(Error::SourceCount {
-        found: sources.len(),
-        expected: 0,
-    })
+    if strip {
+        decoded.exif = None;
+    }
+    encode::encode(decoded, target, orientation, options, watch).map(Bytes::from)
 }
 
 /// What the result is.
@@ -62,7 +188,7 @@ pub struct ResultInfo {
     pub size: Size,
     /// Images in it.
     pub frames: u32,
-    /// JPEG: the quality it was encoded at, or that of its tables. Others: 100, as the API has it.
+    /// JPEG: the quality that its tables come nearest to. Others: 100, as the API has it.
     pub quality: u8,
 }
 
@@ -90,6 +216,38 @@ pub struct Report {
 }
 
 impl Prepared {
+    fn done(bytes: Bytes, info: &SourceInfo) -> Self {
+        let quality = match info.format {
+            Format::Jpeg => info.quality.unwrap_or(100),
+            _ => 100,
+        };
+        Self {
+            info: ResultInfo {
+                format: info.format,
+                size: info.size,
+                frames: info.frames,
+                quality,
+            },
+            work: Work::Done(bytes),
+        }
+    }
+
+    fn animation(frames: Vec<GifFrame>, options: &Options) -> Self {
+        let options = codec_gif::Options {
+            preset: options.preset,
+            threads: options.threads,
+        };
+        Self {
+            info: ResultInfo {
+                format: Format::Gif,
+                size: frames[0].frame.size(),
+                frames: frames.len() as u32,
+                quality: 100,
+            },
+            work: Work::Animation { frames, options },
+        }
+    }
+
     /// What the result is.
     pub fn info(&self) -> ResultInfo {
         self.info

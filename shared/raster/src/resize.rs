@@ -124,7 +124,9 @@ impl Filter {
                 .map(|source| (self.kernel)((source as f64 - middle) / stretch))
                 .collect();
             let sum: f64 = values.iter().sum();
-            values.iter_mut().for_each(|value| *value /= sum);
+            for value in &mut values {
+                *value /= sum;
+            }
             Weights {
                 range: start..end,
                 values: values.into_iter().map(|value| value as f32).collect(),

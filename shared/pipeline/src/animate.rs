@@ -1,0 +1,126 @@
+//! Stills -> the frames of one animation, all of the canvas's size.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use codec_gif::GifFrame;
+use raster::{Frame, Layout, Orientation, Size, Watch};
+
+use crate::decode::{Color, decode};
+use crate::delay::delays;
+use crate::{Error, SourceInfo};
+
+/// A source of a frame, and which one it is in the request.
+pub(crate) struct Still<'a> {
+    pub(crate) index: usize,
+    pub(crate) bytes: &'a Bytes,
+    pub(crate) info: SourceInfo,
+}
+
+/// Decodes every still once, turns it, fits it into the canvas, which is the first still's shown size.
+///
+/// Cost: the frames and, for each thread, one picture at its own size.
+pub(crate) fn frames(
+    stills: &[Still],
+    duration: u32,
+    threads: usize,
+    watch: &dyn Watch,
+) -> Result<Vec<GifFrame>, Error> {
+    let canvas = stills[0].info.shown_size();
+    // Which still each one is equal to: itself, or one before it.
+    let same: Vec<usize> = stills
+        .iter()
+        .map(|still| {
+            let equal = |other: &Still| other.bytes == still.bytes;
+            stills.iter().position(equal).unwrap_or_default()
+        })
+        .collect();
+    let unique: Vec<usize> = (0..stills.len()).filter(|n| same[*n] == *n).collect();
+    let made = in_parallel(unique.len(), threads, |n| {
+        frame(&stills[unique[n]], canvas, watch)
+    });
+    let mut frames: Vec<Option<Arc<Frame>>> = vec![None; stills.len()];
+    for (n, made) in unique.into_iter().zip(made) {
+        frames[n] = Some(Arc::new(made?));
+    }
+    Ok(delays(duration, stills.len())
+        .zip(same)
+        .map(|(delay, n)| GifFrame {
+            frame: frames[n].clone().expect("every unique still was decoded"),
+            delay,
+        })
+        .collect())
+}
+
+fn frame(still: &Still, canvas: Size, watch: &dyn Watch) -> Result<Frame, Error> {
+    watch.check()?;
+    let index = still.index;
+    let decoded = decode(still.bytes, &still.info, Color::Srgb);
+    let decoded = decoded.map_err(|fault| Error::Source { index, fault })?;
+    watch.check()?;
+    let orientation = Orientation::from_exif(still.info.orientation.into());
+    let frame = raster::without_needless_alpha(decoded.frame);
+    let frame = raster::orient(with_colors(frame), orientation);
+    let place = raster::fit(frame.size(), canvas);
+    let frame = raster::resize(frame, place.size());
+    Ok(raster::place(frame, canvas, place.x, place.y))
+}
+
+/// Gray as RGB: the encoder takes no gray.
+fn with_colors(frame: Frame) -> Frame {
+    if frame.layout() != Layout::Gray {
+        return frame;
+    }
+    let size = frame.size();
+    let pixels = frame.pixels().iter().flat_map(|gray| [*gray; 3]).collect();
+    Frame::new(size, Layout::Rgb, pixels).expect("three bytes were made of each")
+}
+
+/// `work(0..count)`, in order, on so many threads at most. After an error what has not begun is left out.
+fn in_parallel<T: Send, E: Send>(
+    count: usize,
+    threads: usize,
+    work: impl Fn(usize) -> Result<T, E> + Sync,
+) -> Vec<Result<T, E>> {
+    if threads.min(count) <= 1 {
+        let mut done = Vec::with_capacity(count);
+        for n in 0..count {
+            done.push(work(n));
+            if done[n].is_err() {
+                break;
+            }
+        }
+        return done;
+    }
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let mut done = Vec::new();
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            if n >= count {
+                return done;
+            }
+            let result = work(n);
+            if result.is_err() {
+                next.store(count, Ordering::Relaxed);
+            }
+            done.push((n, result));
+        }
+    };
+    let mut done: Vec<(usize, Result<T, E>)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.min(count))
+            .map(|_| scope.spawn(&worker))
+            .collect();
+        let mut done = worker();
+        for other in others {
+            match other.join() {
+                Ok(theirs) => done.extend(theirs),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    });
+    done.sort_by_key(|one| one.0);
+    done.into_iter().map(|one| one.1).collect()
+}

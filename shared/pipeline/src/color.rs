@@ -1,0 +1,126 @@
+//! Bringing pixels to sRGB, by their ICC profile, over the crate `moxcms`.
+
+use moxcms::{ColorProfile, DataColorSpace, Layout as Channels, TransformOptions};
+use raster::{Frame, Layout, Size};
+
+/// What the pixels of a profile are, by its header (ICC.1, 7.2.6).
+pub(crate) fn space(icc: &[u8]) -> Option<&[u8]> {
+    icc.get(16..20)
+}
+
+/// The frame in sRGB. Where the profile is broken or is for other pixels, it is ignored, as viewers do.
+pub(crate) fn to_srgb(frame: Frame, icc: &[u8]) -> Frame {
+    let (layout, size) = (frame.layout(), frame.size());
+    let Some(profile) = profile(icc) else {
+        return frame;
+    };
+    let (from, to, result) = match (layout, profile.color_space) {
+        (Layout::Gray, DataColorSpace::Gray) => (Channels::Gray, Channels::Rgb, Layout::Rgb),
+        (Layout::Rgb, DataColorSpace::Rgb) => (Channels::Rgb, Channels::Rgb, layout),
+        (Layout::Rgba, DataColorSpace::Rgb) => (Channels::Rgba, Channels::Rgba, layout),
+        // A gray picture with alpha: its three channels are equal, and one of them is looked up.
+        (Layout::Rgb | Layout::Rgba, DataColorSpace::Gray) => {
+            return gray_to_srgb(frame, &profile);
+        }
+        _ => return frame,
+    };
+    let mut pixels = vec![0; size.pixels() as usize * result.channels()];
+    match convert(&profile, from, to, frame.pixels(), &mut pixels) {
+        Some(()) => Frame::new(size, result, pixels).expect("made in this size"),
+        None => frame,
+    }
+}
+
+fn gray_to_srgb(mut frame: Frame, profile: &ColorProfile) -> Frame {
+    let all: Vec<u8> = (0..=255).collect();
+    let mut table = [0; 768];
+    let found = convert(profile, Channels::Gray, Channels::Rgb, &all, &mut table);
+    if found.is_some() {
+        let channels = frame.layout().channels();
+        for pixel in frame.pixels_mut().chunks_exact_mut(channels) {
+            let at = usize::from(pixel[0]) * 3;
+            pixel[..3].copy_from_slice(&table[at..at + 3]);
+        }
+    }
+    frame
+}
+
+/// RGB or RGBA of 16 bits a channel, in sRGB and 8 bits.
+pub(crate) fn wide_to_srgb(wide: &[u16], size: Size, layout: Layout, icc: Option<&[u8]>) -> Frame {
+    let channels = match layout {
+        Layout::Rgb => Some(Channels::Rgb),
+        Layout::Rgba => Some(Channels::Rgba),
+        Layout::Gray => None,
+    };
+    let converted = icc
+        .and_then(profile)
+        .zip(channels)
+        .and_then(|(profile, channels)| {
+            let srgb = ColorProfile::new_srgb();
+            let transform = profile
+                .create_transform_16bit(channels, &srgb, channels, TransformOptions::default())
+                .ok()?;
+            let mut converted = vec![0; wide.len()];
+            transform.transform(wide, &mut converted).ok()?;
+            Some(converted)
+        });
+    let wide = converted.as_deref().unwrap_or(wide);
+    Frame::new(size, layout, narrow(wide)).expect("as many values as there were")
+}
+
+/// 16 bits to 8, to the nearest.
+pub(crate) fn narrow(wide: &[u16]) -> Vec<u8> {
+    let byte = |value: &u16| ((u32::from(*value) * 255 + 32767) / 65535) as u8;
+    wide.iter().map(byte).collect()
+}
+
+/// Amounts of ink, 255 a full cover, to RGB: by the profile, or as if inks were perfect.
+pub(crate) fn cmyk_to_srgb(inks: &[u8], size: Size, icc: Option<&[u8]>) -> Frame {
+    let mut pixels = vec![0; size.pixels() as usize * 3];
+    let profile = icc.and_then(profile);
+    let profile = profile.filter(|p| p.color_space == DataColorSpace::Cmyk);
+    // moxcms takes four inks as the four channels of `Rgba`.
+    let done = profile.and_then(|p| convert(&p, Channels::Rgba, Channels::Rgb, inks, &mut pixels));
+    if done.is_none() {
+        for (rgb, ink) in pixels.chunks_exact_mut(3).zip(inks.chunks_exact(4)) {
+            for (channel, ink_of_it) in rgb.iter_mut().zip(ink) {
+                let left = u32::from(255 - ink_of_it) * u32::from(255 - ink[3]);
+                *channel = ((left + 127) / 255) as u8;
+            }
+        }
+    }
+    Frame::new(size, Layout::Rgb, pixels).expect("made in this size")
+}
+
+fn profile(icc: &[u8]) -> Option<ColorProfile> {
+    ColorProfile::new_from_slice(icc).ok()
+}
+
+/// `None` where the profile cannot be used; also where it is sRGB but for rounding, so that pixels stay exact.
+fn convert(
+    profile: &ColorProfile,
+    from: Channels,
+    to: Channels,
+    source: &[u8],
+    result: &mut [u8],
+) -> Option<()> {
+    let srgb = ColorProfile::new_srgb();
+    let options = TransformOptions::default();
+    let transform = profile
+        .create_transform_8bit(from, &srgb, to, options)
+        .ok()?;
+    if profile.color_space == DataColorSpace::Rgb {
+        let probe: Vec<u8> = (0..4096_u32)
+            .flat_map(|n| [n & 15, n >> 4 & 15, n >> 8].map(|v| (v * 17) as u8))
+            .collect();
+        let transform = profile
+            .create_transform_8bit(Channels::Rgb, &srgb, Channels::Rgb, options)
+            .ok()?;
+        let mut shown = vec![0; probe.len()];
+        transform.transform(&probe, &mut shown).ok()?;
+        if probe.iter().zip(&shown).all(|(a, b)| a.abs_diff(*b) <= 1) {
+            return None;
+        }
+    }
+    transform.transform(source, result).ok()
+}

@@ -1,0 +1,126 @@
+//! The one tag of EXIF that matters here: Orientation.
+//!
+//! Source: TIFF 6.0, sections 2 (header, IFD) and 8 (tag 274).
+
+use raster::Orientation;
+
+const ORIENTATION: u16 = 0x0112;
+const SHORT: u16 = 3;
+
+/// Where the value of the tag Orientation is in `tiff` (EXIF without its `Exif\0\0`), and whether it is little-endian.
+///
+/// Damage of any kind is no error: there is then no orientation, as every viewer has it.
+fn find(tiff: &[u8]) -> Option<(usize, bool)> {
+    let little = match tiff.first_chunk()? {
+        b"II*\0" => true,
+        b"MM\0*" => false,
+        _ => return None,
+    };
+    let short = |at: usize| {
+        let bytes = *tiff.get(at..)?.first_chunk()?;
+        Some(if little {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
+        })
+    };
+    let bytes = *tiff.get(4..)?.first_chunk()?;
+    let directory = if little {
+        u32::from_le_bytes(bytes)
+    } else {
+        u32::from_be_bytes(bytes)
+    };
+    let directory = usize::try_from(directory).ok()?;
+    let count = usize::from(short(directory)?);
+    let entries = (0..count).map(|index| directory.saturating_add(2 + 12 * index));
+    for entry in entries {
+        if short(entry)? == ORIENTATION {
+            let kind = short(entry + 2)?;
+            short(entry + 8)?;
+            return (kind == SHORT).then_some((entry + 8, little));
+        }
+    }
+    None
+}
+
+/// The value of the tag, 1 to 8; 1 where there is none or it means nothing.
+pub(crate) fn orientation(tiff: &[u8]) -> u8 {
+    let Some((at, little)) = find(tiff) else {
+        return 1;
+    };
+    let bytes = [tiff[at], tiff[at + 1]];
+    let value = if little {
+        u16::from_le_bytes(bytes)
+    } else {
+        u16::from_be_bytes(bytes)
+    };
+    Orientation::from_exif(value).to_exif()
+}
+
+/// Marks the picture as needing no turning, where it says otherwise.
+pub(crate) fn reset_orientation(tiff: &mut [u8]) {
+    if let Some((at, little)) = find(tiff) {
+        let value = if little { [1, 0] } else { [0, 1] };
+        tiff[at..at + 2].copy_from_slice(&value);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// The smallest EXIF that turns a picture.
+    pub(crate) fn tiff(orientation: u16, little: bool) -> Vec<u8> {
+        let short = |v: u16| {
+            if little {
+                v.to_le_bytes()
+            } else {
+                v.to_be_bytes()
+            }
+        };
+        let long = |v: u32| {
+            if little {
+                v.to_le_bytes()
+            } else {
+                v.to_be_bytes()
+            }
+        };
+        let mut tiff = if little { b"II*\0" } else { b"MM\0*" }.to_vec();
+        tiff.extend(long(8));
+        tiff.extend(short(2));
+        for (tag, value) in [(0x010F, 7), (ORIENTATION, orientation)] {
+            tiff.extend(short(tag));
+            tiff.extend(short(SHORT));
+            tiff.extend(long(1));
+            tiff.extend(short(value));
+            tiff.extend(short(0));
+        }
+        tiff.extend(long(0));
+        tiff
+    }
+
+    #[test]
+    fn reads_and_resets_both_byte_orders() {
+        for little in [false, true] {
+            for value in 1..=8 {
+                let mut exif = tiff(value, little);
+                assert_eq!(u16::from(orientation(&exif)), value);
+                reset_orientation(&mut exif);
+                assert_eq!(exif, tiff(1, little));
+            }
+            assert_eq!(orientation(&tiff(99, little)), 1);
+        }
+    }
+
+    #[test]
+    fn damage_is_no_orientation() {
+        let whole = tiff(6, true);
+        for len in 0..30 {
+            assert_eq!(orientation(&whole[..len]), 1, "{len}");
+        }
+        let mut far = whole.clone();
+        far[4..8].copy_from_slice(&[0xFF; 4]);
+        assert_eq!(orientation(&far), 1);
+        reset_orientation(&mut far);
+    }
+}

@@ -1,0 +1,161 @@
+//! The segments of a JPEG before its first scan.
+//!
+//! Source: T.81, B.1.1 (markers), B.2.2 (frame header), B.2.4.1 (quantization tables).
+
+use raster::Size;
+
+use super::{SourceInfo, broken, exif, plain, quality};
+use crate::{Fault, Format};
+
+/// What stands before the first scan.
+pub(crate) struct Header<'a> {
+    /// The n of its SOFn.
+    pub(crate) process: u8,
+    /// Bits of a sample.
+    pub(crate) precision: u8,
+    pub(crate) size: Size,
+    pub(crate) components: u8,
+    /// The quantization tables, in zigzag order, as the components name them.
+    tables: [Option<[u16; 64]>; 4],
+    /// The table that the first component names.
+    first_table: u8,
+    /// EXIF without its `Exif\0\0`.
+    pub(crate) exif: Option<&'a [u8]>,
+    /// The pieces of the ICC profile, each with its number.
+    icc: Vec<(u8, &'a [u8])>,
+    /// True where an Adobe segment says how four components are meant: inverted.
+    pub(crate) adobe: bool,
+}
+
+impl<'a> Header<'a> {
+    pub(crate) fn read(bytes: &'a [u8]) -> Result<Self, Fault> {
+        let mut header = Self {
+            process: 0,
+            precision: 0,
+            size: Size::new(0, 0),
+            components: 0,
+            tables: [None; 4],
+            first_table: 0,
+            exif: None,
+            icc: Vec::new(),
+            adobe: false,
+        };
+        let mut rest = bytes.get(2..).unwrap_or_default();
+        let mut frame_seen = false;
+        loop {
+            let cut_short = || broken(Format::Jpeg, "it ends before its first scan");
+            // Bytes that belong to no segment are passed over, as every decoder does.
+            let at = rest.iter().position(|b| *b == 0xFF).ok_or_else(cut_short)?;
+            rest = &rest[at..];
+            let fill = rest.iter().take_while(|b| **b == 0xFF).count();
+            let marker = *rest.get(fill).ok_or_else(cut_short)?;
+            rest = &rest[fill + 1..];
+            match marker {
+                // Not a marker, or one without a segment: TEM, RSTn, SOI.
+                0x00 | 0x01 | 0xD0..=0xD8 => continue,
+                0xD9 => return Err(broken(Format::Jpeg, "it ends without a scan")),
+                _ => {}
+            }
+            let len = rest.first_chunk().ok_or_else(cut_short)?;
+            let len = usize::from(u16::from_be_bytes(*len));
+            if len < 2 {
+                let reason = format!("a segment (marker {marker:02X}) has a length of {len}");
+                return Err(broken(Format::Jpeg, reason));
+            }
+            let segment = rest.get(2..len).ok_or_else(cut_short)?;
+            rest = &rest[len..];
+            match marker {
+                0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
+                    if frame_seen {
+                        return Err(broken(Format::Jpeg, "it has two frame headers"));
+                    }
+                    frame_seen = true;
+                    header.read_frame(marker - 0xC0, segment)?;
+                }
+                0xDB => header.read_tables(segment)?,
+                0xE1 if header.exif.is_none() => header.exif = segment.strip_prefix(b"Exif\0\0"),
+                0xE2 => {
+                    if let Some([number, _, piece @ ..]) = segment.strip_prefix(b"ICC_PROFILE\0") {
+                        header.icc.push((*number, piece));
+                    }
+                }
+                0xEE => header.adobe |= segment.starts_with(b"Adobe"),
+                0xDA if frame_seen => return Ok(header),
+                0xDA => return Err(broken(Format::Jpeg, "a scan comes before the frame header")),
+                _ => {}
+            }
+        }
+    }
+
+    fn read_frame(&mut self, process: u8, segment: &[u8]) -> Result<(), Fault> {
+        let [precision, h1, h0, w1, w0, components, rest @ ..] = segment else {
+            return Err(broken(Format::Jpeg, "its frame header is cut short"));
+        };
+        if *components == 0 || rest.len() != usize::from(*components) * 3 {
+            return Err(broken(
+                Format::Jpeg,
+                "its frame header does not fit its components",
+            ));
+        }
+        self.process = process;
+        self.precision = *precision;
+        self.size = Size::new(
+            u32::from(u16::from_be_bytes([*w1, *w0])),
+            u32::from(u16::from_be_bytes([*h1, *h0])),
+        );
+        if self.size.height == 0 && self.size.width > 0 {
+            return Err(Fault::Unsupported {
+                format: Format::Jpeg,
+                reason: "its height stands after its first scan (DNL)".to_owned(),
+            });
+        }
+        self.components = *components;
+        self.first_table = rest[2];
+        Ok(())
+    }
+
+    fn read_tables(&mut self, mut segment: &[u8]) -> Result<(), Fault> {
+        while let Some((head, rest)) = segment.split_first() {
+            let (wide, number) = (head >> 4 != 0, usize::from(head & 15));
+            let len = if wide { 128 } else { 64 };
+            let (Some(values), Some(table)) = (rest.get(..len), self.tables.get_mut(number)) else {
+                return Err(broken(Format::Jpeg, "a quantization table is out of range"));
+            };
+            let step = len / 64;
+            *table = Some(std::array::from_fn(|index| {
+                let value = &values[index * step..][..step];
+                value
+                    .iter()
+                    .fold(0, |sum, byte| sum << 8 | u16::from(*byte))
+            }));
+            segment = &rest[len..];
+        }
+        Ok(())
+    }
+
+    pub(crate) fn info(&self) -> SourceInfo {
+        let table = self.tables.get(usize::from(self.first_table));
+        SourceInfo {
+            orientation: self.exif.map_or(1, exif::orientation),
+            quality: table
+                .copied()
+                .flatten()
+                .map(|table| quality::estimate(&table)),
+            progressive: matches!(self.process, 2 | 6 | 10 | 14),
+            ..plain(Format::Jpeg, self.size, self.precision)
+        }
+    }
+
+    /// The ICC profile, put together from its pieces. Pieces that are missing or doubled make none.
+    ///
+    /// Source: ICC.1, B.4.
+    pub(crate) fn icc(&self) -> Option<Vec<u8>> {
+        let mut pieces = self.icc.clone();
+        pieces.sort_by_key(|piece| piece.0);
+        let complete = (1..)
+            .zip(&pieces)
+            .all(|(number, piece)| number == usize::from(piece.0));
+        (complete && !pieces.is_empty())
+            .then(|| pieces.iter().flat_map(|piece| piece.1).copied().collect())
+    }
+}

@@ -1,0 +1,64 @@
+//! The header of a PNG, and the chunks that say something about the whole picture.
+//!
+//! Source: PNG (Third Edition), 5.3 (chunks), 11.2.1 (IHDR), 11.3.1.1 (tRNS), 11.3.4.5 (eXIf).
+
+use raster::Size;
+
+use super::{SourceInfo, broken, exif, plain};
+use crate::{Fault, Format};
+
+pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
+    let wrong = |reason: &str| broken(Format::Png, reason);
+    let mut chunks = Chunks(bytes.get(8..).unwrap_or_default());
+    let Some((b"IHDR", header)) = chunks.next() else {
+        return Err(wrong("it does not begin with a whole IHDR"));
+    };
+    let Ok(&[w3, w2, w1, w0, h3, h2, h1, h0, depth, color, ..]) = <&[u8; 13]>::try_from(header)
+    else {
+        return Err(wrong("its IHDR is not 13 bytes long"));
+    };
+    let size = Size::new(
+        u32::from_be_bytes([w3, w2, w1, w0]),
+        u32::from_be_bytes([h3, h2, h1, h0]),
+    );
+    let valid = match color {
+        0 => matches!(depth, 1 | 2 | 4 | 8 | 16),
+        3 => matches!(depth, 1 | 2 | 4 | 8),
+        2 | 4 | 6 => matches!(depth, 8 | 16),
+        _ => false,
+    };
+    if !valid {
+        let reason = format!("its IHDR has bit depth {depth} and color type {color}");
+        return Err(broken(Format::Png, reason));
+    }
+    let mut orientation = 1;
+    let mut has_alpha = matches!(color, 4 | 6);
+    for (name, data) in chunks {
+        match name {
+            b"tRNS" => has_alpha = true,
+            b"eXIf" => orientation = exif::orientation(data),
+            _ => {}
+        }
+    }
+    Ok(SourceInfo {
+        orientation,
+        has_alpha,
+        ..plain(Format::Png, size, depth)
+    })
+}
+
+/// Names and data of chunks, up to the first that is not whole. Checksums are left to the decoder.
+struct Chunks<'a>(&'a [u8]);
+
+impl<'a> Iterator for Chunks<'a> {
+    type Item = (&'a [u8; 4], &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (len, rest) = self.0.split_first_chunk()?;
+        let (name, rest) = rest.split_first_chunk()?;
+        let len = usize::try_from(u32::from_be_bytes(*len)).ok()?;
+        let data = rest.get(..len)?;
+        self.0 = rest.get(len.checked_add(4)?..)?;
+        Some((name, data))
+    }
+}
