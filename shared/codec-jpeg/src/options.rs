@@ -56,6 +56,9 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Scans of the source at most.
     pub max_scans: u32,
+    /// How often each 8x8 block is visited, on average over all scans, at most. Small pictures (up to 4 194 304
+    /// visits in all) are free of this.
+    pub max_passes: u32,
 }
 
 impl Default for Limits {
@@ -63,6 +66,7 @@ impl Default for Limits {
         Self {
             max_pixels: 250_000_000,
             max_scans: 100,
+            max_passes: 40,
         }
     }
 }

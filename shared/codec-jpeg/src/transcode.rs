@@ -1,13 +1,16 @@
-//! JPEG to JPEG. The first version decodes and encodes again at the quality of the source's tables; the crate's
-//! own coefficient transcoder replaces it.
+//! JPEG to JPEG, by its coefficients: no pixel changes.
 
 use raster::{Size, Watch};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::{Error, Process, TranscodeOptions};
+use crate::coefficients::Component;
+use crate::header::{color, process};
+use crate::huffman::{RunTable, Specification, SymbolTable};
+use crate::kernel::Kernel;
+use crate::marker::{Extent, FrameHeader, SOF2, ScanHeader, Step, Structure, malformed};
+use crate::progressive::{self, Plane};
+use crate::sequential::{self, Part};
+use crate::write::{Picture, WriteOptions, write};
+use crate::{Damage, Error, Process, TranscodeOptions, metadata};
 
 /// What [`transcode`] made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,51 +25,267 @@ pub struct Transcoded {
     pub grew: bool,
 }
 
-/// Writes the JPEG `source` in another form.
+/// Writes the JPEG `source` in another form, with the same coefficients: every decoder shows the same pixels.
+///
+/// - Takes Huffman-coded SOF0, SOF1 and SOF2 files of 8 bits and 1 to 4 components: any sampling, several scans,
+///   restart intervals, a height in DNL.
+/// - Keeps the quantization tables, and of the APPn and COM segments what `options.metadata` says. Segments between
+///   scans come before the frame. What follows EOI (other pictures, appended files) is dropped.
+/// - Writes optimal Huffman tables and no restart markers.
+/// - Where the source is in the wanted form already and would grow, the bytes of the source are the result.
+/// - Memory: up to 70 bytes for each 8x8 block and 2 for each coefficient other than zero; for a progressive source
+///   first 128 for each block.
 ///
 /// # Errors
 ///
-/// See [`Error`].
+/// [`Error::Malformed`], [`Error::Unsupported`], [`Error::TooManyPixels`], [`Error::TooManyScans`],
+/// [`Error::Stopped`].
 pub fn transcode(
     source: &[u8],
     options: &TranscodeOptions,
     watch: &dyn Watch,
 ) -> Result<Transcoded, Error> {
     watch.check()?;
-    let malformed = |error| Error::Malformed(format!("{error:?}"));
-    let decoder_options = DecoderOptions::new_safe()
-        .set_max_width(65535)
-        .set_max_height(65535)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(source), decoder_options);
-    decoder.decode_headers().map_err(malformed)?;
-    let (width, height) = decoder.dimensions().expect("headers were read");
-    let size = Size::new(width as u32, height as u32);
-    if size.pixels() > options.limits.max_pixels {
-        return Err(Error::TooManyPixels {
-            found: size,
-            max_pixels: options.limits.max_pixels,
-        });
-    }
-    let pixels = decoder.decode().map_err(malformed)?;
-    watch.check()?;
-    let process = options.process.unwrap_or(Process::Baseline);
-    let mut bytes = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, 90);
-    encoder.set_progressive(process == Process::Progressive);
-    encoder
-        .encode(
-            &pixels,
-            width as u16,
-            height as u16,
-            jpeg_encoder::ColorType::Rgb,
-        )
-        .map_err(|error| Error::Malformed(error.to_string()))?;
-    let grew = bytes.len() > source.len();
+    let structure = Structure::parse(source, Extent::Whole, options.damage, &options.limits)?;
+    let kernel = Kernel::detect(options.simd);
+    let picture = decode(&structure, options.damage, kernel, watch)?;
+    let from = process(&structure.frame);
+    let to = options.process.unwrap_or(from);
+    let write_options = WriteOptions {
+        process: to,
+        scans: options.scans,
+        kernel,
+        threads: options.threads,
+    };
+    let segments = metadata::kept(&structure.segments, options.metadata);
+    let bytes = write(&picture, &segments, write_options, watch)?;
     Ok(Transcoded {
+        grew: bytes.len() > source.len(),
         bytes,
-        size,
-        process,
-        grew,
+        size: structure.frame.size,
+        process: to,
     })
+}
+
+/// The tables that are in force at a point of the file.
+#[derive(Default)]
+struct Tables {
+    /// By class and slot.
+    huffman: [[Option<Specification>; 4]; 2],
+    quantization: [Option<[u16; 64]>; 4],
+    restart_interval: u16,
+}
+
+impl Tables {
+    fn huffman(&self, class: usize, slot: u8) -> Result<&Specification, Error> {
+        match &self.huffman[class][usize::from(slot)] {
+            Some(table) => Ok(table),
+            None => malformed(format!(
+                "a scan uses {} Huffman table {slot}, which is not defined",
+                ["DC", "AC"][class]
+            )),
+        }
+    }
+}
+
+/// Decodes all scans.
+fn decode(
+    structure: &Structure,
+    damage: Damage,
+    kernel: Kernel,
+    watch: &dyn Watch,
+) -> Result<Picture, Error> {
+    let frame = &structure.frame;
+    let mut tables = Tables::default();
+    let mut quantization: [Option<[u16; 64]>; 4] = [None; 4];
+    let mut components: Vec<Component> = Vec::new();
+    let mut planes: Vec<Plane> = Vec::new();
+    for (index, part) in frame.components.iter().enumerate() {
+        if frame.marker == SOF2 {
+            planes.push(Plane::new(frame.blocks(index)));
+        } else {
+            components.push(component(frame, index, part.quantization));
+        }
+    }
+    for step in &structure.steps {
+        match step {
+            Step::Huffman(class, slot, table) => {
+                tables.huffman[usize::from(*class)][usize::from(*slot)] = Some(table.clone());
+            }
+            Step::Quantization(slot, table) => {
+                tables.quantization[usize::from(*slot)] = Some(*table);
+            }
+            Step::RestartInterval(mcus) => tables.restart_interval = *mcus,
+            Step::Scan(scan, data) => {
+                let mut first = Vec::new();
+                for &(index, _, _) in &scan.components {
+                    // A component's table is the one in force at its first scan.
+                    if quantization[index].is_none() {
+                        let slot = frame.components[index].quantization;
+                        let Some(table) = tables.quantization[usize::from(slot)] else {
+                            return malformed(format!("quantization table {slot} is not defined"));
+                        };
+                        quantization[index] = Some(table);
+                        first.push(index);
+                    }
+                }
+                if frame.marker == SOF2 {
+                    decode_progressive(scan, data, frame, &tables, &mut planes, damage, watch)?;
+                } else {
+                    if first.len() < scan.components.len() {
+                        return malformed("a component is in two scans of a sequential picture");
+                    }
+                    decode_sequential(
+                        scan,
+                        data,
+                        frame,
+                        &tables,
+                        &mut components,
+                        kernel,
+                        damage,
+                        watch,
+                    )?;
+                }
+            }
+        }
+    }
+    if quantization[0].is_none() {
+        return malformed("there is no scan of the first component");
+    }
+    let missing = (0..frame.components.len()).find(|&index| quantization[index].is_none());
+    if damage == Damage::Refuse {
+        if let Some(index) = missing {
+            return malformed(format!(
+                "there is no scan of component {}",
+                frame.components[index].id
+            ));
+        }
+        // Every block of a sequential picture is there by now; of a progressive one, scans may be missing.
+        if !structure.has_eoi && frame.marker == SOF2 {
+            return malformed("it is cut off: there is no EOI");
+        }
+    }
+    for (index, plane) in planes.into_iter().enumerate() {
+        let mut packed = component(frame, index, 0);
+        for row in 0..plane.height {
+            watch.check()?;
+            for at in row * plane.width..(row + 1) * plane.width {
+                packed.set(kernel, at, &plane.blocks[at]);
+            }
+        }
+        components.push(packed);
+    }
+    let (slots, quantization) = assign_tables(frame, &quantization);
+    for (component, slot) in components.iter_mut().zip(slots) {
+        component.quantization = slot;
+    }
+    Ok(Picture {
+        size: frame.size,
+        components,
+        quantization,
+        color: color(frame, &structure.segments),
+    })
+}
+
+fn component(frame: &FrameHeader, index: usize, quantization: u8) -> Component {
+    let part = &frame.components[index];
+    // Sampling factors are relative: a single component has none, whatever it declares.
+    let sampling = if frame.components.len() == 1 {
+        (1, 1)
+    } else {
+        (part.h, part.v)
+    };
+    Component::new(part.id, sampling, quantization, frame.blocks(index))
+}
+
+fn decode_progressive(
+    scan: &ScanHeader,
+    data: &[u8],
+    frame: &FrameHeader,
+    tables: &Tables,
+    planes: &mut [Plane],
+    damage: Damage,
+    watch: &dyn Watch,
+) -> Result<(), Error> {
+    let mut symbols = Vec::new();
+    for &(_, dc, ac) in &scan.components {
+        if scan.ss > 0 {
+            symbols.push(SymbolTable::new(tables.huffman(1, ac)?));
+        } else if scan.ah == 0 {
+            symbols.push(SymbolTable::new(tables.huffman(0, dc)?));
+        }
+    }
+    let symbols: Vec<&SymbolTable> = symbols.iter().collect();
+    progressive::decode(
+        data,
+        frame,
+        scan,
+        &symbols,
+        tables.restart_interval,
+        planes,
+        damage,
+        watch,
+    )
+}
+
+fn decode_sequential(
+    scan: &ScanHeader,
+    data: &[u8],
+    frame: &FrameHeader,
+    tables: &Tables,
+    components: &mut [Component],
+    kernel: Kernel,
+    damage: Damage,
+    watch: &dyn Watch,
+) -> Result<(), Error> {
+    // Components share tables; each is made once.
+    let mut dc: [Option<SymbolTable>; 4] = Default::default();
+    let mut ac: [Option<RunTable>; 4] = Default::default();
+    for &(_, dc_slot, ac_slot) in &scan.components {
+        dc[usize::from(dc_slot)] = Some(SymbolTable::new(tables.huffman(0, dc_slot)?));
+        ac[usize::from(ac_slot)] = Some(RunTable::new(tables.huffman(1, ac_slot)?));
+    }
+    let parts: Vec<Part> = scan
+        .components
+        .iter()
+        .filter_map(|&(index, dc_slot, ac_slot)| {
+            Some(Part {
+                index,
+                dc: dc[usize::from(dc_slot)].as_ref()?,
+                ac: ac[usize::from(ac_slot)].as_ref()?,
+            })
+        })
+        .collect();
+    sequential::decode(
+        data,
+        frame,
+        &parts,
+        tables.restart_interval,
+        components,
+        kernel,
+        damage,
+        watch,
+    )
+}
+
+/// Gives each component a slot with its table: the one it had, unless the table there was redefined for another.
+fn assign_tables(
+    frame: &FrameHeader,
+    wanted: &[Option<[u16; 64]>; 4],
+) -> ([u8; 4], [[u16; 64]; 4]) {
+    let mut slots = [0; 4];
+    let mut tables: [Option<[u16; 64]>; 4] = [None; 4];
+    for (index, component) in frame.components.iter().enumerate() {
+        // A component that was never sent is gray under any table.
+        let table = wanted[index].unwrap_or([1; 64]);
+        let fits = |slot: &usize| tables[*slot].is_none_or(|other| other == table);
+        let own = usize::from(component.quantization);
+        let slot = std::iter::once(own)
+            .chain(0..4)
+            .find(fits)
+            .expect("there are as many slots as components");
+        tables[slot] = Some(table);
+        slots[index] = slot as u8;
+    }
+    (slots, tables.map(|table| table.unwrap_or([1; 64])))
 }

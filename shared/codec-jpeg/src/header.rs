@@ -1,0 +1,200 @@
+//! What a JPEG says about itself before any of it is decoded.
+
+use raster::Size;
+
+use crate::marker::{Extent, FrameHeader, SOF2, Segment, Step, Structure};
+use crate::write::Color;
+use crate::{Damage, Error, Limits, Process};
+
+/// A component of a JPEG.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComponentInfo {
+    /// Its identifier.
+    pub id: u8,
+    /// Horizontal sampling factor, 1 to 4.
+    pub horizontal: u8,
+    /// Vertical sampling factor, 1 to 4.
+    pub vertical: u8,
+}
+
+/// What [`read_header`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The picture's size.
+    pub size: Size,
+    /// Sequential (SOF0 and SOF1) or progressive (SOF2).
+    pub process: Process,
+    /// One to four components.
+    pub components: Vec<ComponentInfo>,
+    /// True where a JFIF segment says that three components are Y, Cb and Cr.
+    pub jfif: bool,
+    /// The color transform of an Adobe segment: 0 none, 1 Y/Cb/Cr, 2 Y/Cb/Cr/K.
+    pub adobe_transform: Option<u8>,
+    /// The EXIF orientation, 1 to 8.
+    pub orientation: Option<u8>,
+    /// [`estimate_quality`] of the first component's quantization table, where it comes before the first scan.
+    pub quality: Option<u8>,
+}
+
+/// Reads the header of a JPEG that [`transcode`](crate::transcode()) would take.
+///
+/// Only the markers are read, up to the first scan (beyond it where the height is in a DNL segment).
+///
+/// # Errors
+///
+/// [`Error::Malformed`], [`Error::Unsupported`]. There is no limit on the size here.
+pub fn read_header(source: &[u8]) -> Result<Header, Error> {
+    let limits = Limits {
+        max_pixels: u64::MAX,
+        max_scans: u32::MAX,
+        max_passes: u32::MAX,
+    };
+    let structure = Structure::parse(source, Extent::Header, Damage::Keep, &limits)?;
+    let frame = &structure.frame;
+    let slot = frame.components[0].quantization;
+    let quality = structure.steps.iter().rev().find_map(|step| match step {
+        Step::Quantization(other, table) if *other == slot => Some(estimate_quality(table)),
+        _ => None,
+    });
+    Ok(Header {
+        size: frame.size,
+        process: process(frame),
+        components: frame
+            .components
+            .iter()
+            .map(|component| ComponentInfo {
+                id: component.id,
+                horizontal: component.h,
+                vertical: component.v,
+            })
+            .collect(),
+        jfif: is_jfif(&structure.segments),
+        adobe_transform: adobe_transform(&structure.segments),
+        orientation: structure.segments.iter().find_map(orientation),
+        quality,
+    })
+}
+
+/// The process of a frame.
+pub(crate) fn process(frame: &FrameHeader) -> Process {
+    if frame.marker == SOF2 {
+        Process::Progressive
+    } else {
+        Process::Baseline
+    }
+}
+
+fn is_jfif(segments: &[Segment]) -> bool {
+    segments.iter().any(Segment::is_jfif)
+}
+
+fn adobe_transform(segments: &[Segment]) -> Option<u8> {
+    segments
+        .iter()
+        .find(|segment| segment.is_adobe())
+        .map(|segment| segment.payload[11])
+}
+
+impl Segment<'_> {
+    /// A JFIF header; thumbnails in an extension (`JFXX`) are none.
+    pub(crate) fn is_jfif(&self) -> bool {
+        self.marker == 0xE0 && self.payload.starts_with(b"JFIF\0") && self.payload.len() >= 14
+    }
+
+    pub(crate) fn is_adobe(&self) -> bool {
+        self.marker == 0xEE && self.payload.starts_with(b"Adobe") && self.payload.len() >= 12
+    }
+
+    pub(crate) fn is_icc(&self) -> bool {
+        self.marker == 0xE2 && self.payload.starts_with(b"ICC_PROFILE\0")
+    }
+}
+
+/// What the components are, by the rules that decoders share (libjpeg, `default_decompress_parms`).
+pub(crate) fn color(frame: &FrameHeader, segments: &[Segment]) -> Color {
+    let transform = adobe_transform(segments);
+    match frame.components.len() {
+        3 if is_jfif(segments) => Color::YCbCr,
+        3 => match transform {
+            Some(0) => Color::Other,
+            Some(_) => Color::YCbCr,
+            None => {
+                let ids: Vec<u8> = frame.components.iter().map(|c| c.id).collect();
+                if ids == *b"RGB" {
+                    Color::Other
+                } else {
+                    Color::YCbCr
+                }
+            }
+        },
+        4 if transform.is_some_and(|transform| transform != 0) => Color::Ycck,
+        _ => Color::Other,
+    }
+}
+
+/// The orientation in an EXIF segment's first directory, if it is one and has it (EXIF 2.32, 4.6.4 A, tag 0x0112).
+pub(crate) fn orientation(segment: &Segment) -> Option<u8> {
+    let tiff = segment.payload.strip_prefix(b"Exif\0\0")?;
+    if segment.marker != 0xE1 {
+        return None;
+    }
+    let little = match tiff.get(..4)? {
+        b"II*\0" => true,
+        b"MM\0*" => false,
+        _ => return None,
+    };
+    let u16_at = |at: usize| {
+        let bytes = tiff.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(if little {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
+        })
+    };
+    let directory: [u8; 4] = tiff.get(4..8)?.try_into().ok()?;
+    let directory = if little {
+        u32::from_le_bytes(directory)
+    } else {
+        u32::from_be_bytes(directory)
+    } as usize;
+    let entries = usize::from(u16_at(directory)?);
+    // Type 3 is a 16-bit number.
+    let entry = (0..entries)
+        .map(|entry| directory + 2 + 12 * entry)
+        .find(|&at| u16_at(at) == Some(0x0112))?;
+    match (u16_at(entry + 2)?, u16_at(entry + 8)?) {
+        (3, value @ 1..=8) => Some(value as u8),
+        _ => None,
+    }
+}
+
+/// The luma quantization table of T.81, table K.1, in zigzag order.
+pub(crate) const LUMA: [u8; 64] = [
+    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37,
+    29, 40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81,
+    87, 95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
+];
+
+/// The quality, 1 to 100 on the familiar scale, at which the standard luma table comes nearest to `table` (zigzag
+/// order): the smallest sum of differences, and of equals the higher quality.
+pub fn estimate_quality(table: &[u16; 64]) -> u8 {
+    let distance = |quality: u8| -> u32 {
+        let quality = u32::from(quality);
+        let scale = if quality < 50 {
+            5000 / quality
+        } else {
+            200 - 2 * quality
+        };
+        LUMA.iter()
+            .zip(table)
+            .map(|(&base, &entry)| {
+                let scaled = ((u32::from(base) * scale + 50) / 100).clamp(1, 32767);
+                scaled.abs_diff(u32::from(entry))
+            })
+            .sum()
+    };
+    (1..=100)
+        .rev()
+        .min_by_key(|&quality| distance(quality))
+        .unwrap_or(1)
+}

@@ -1,0 +1,42 @@
+//! The segments that a file keeps.
+
+use crate::Metadata;
+use crate::header::orientation;
+use crate::marker::Segment;
+
+/// The APPn and COM segments to write, whole, in the order of the source.
+pub(crate) fn kept(segments: &[Segment], metadata: Metadata) -> Vec<u8> {
+    let mut out = Vec::new();
+    for segment in segments {
+        match metadata {
+            Metadata::All => write(segment.marker, segment.payload, &mut out),
+            Metadata::Essential => write_essential(segment, &mut out),
+        }
+    }
+    out
+}
+
+fn write(marker: u8, payload: &[u8], out: &mut Vec<u8>) {
+    out.extend([0xFF, marker]);
+    out.extend((2 + payload.len() as u16).to_be_bytes());
+    out.extend(payload);
+}
+
+/// ICC and Adobe as they are, JFIF (which says what the components are) without its thumbnail, and of EXIF the
+/// orientation alone, where it turns the picture.
+fn write_essential(segment: &Segment, out: &mut Vec<u8>) {
+    if segment.is_icc() || segment.is_adobe() {
+        write(segment.marker, segment.payload, out);
+    } else if segment.is_jfif() {
+        let mut jfif = segment.payload[..14].to_vec();
+        jfif[12..].fill(0);
+        write(segment.marker, &jfif, out);
+    } else if let Some(turned @ 2..) = orientation(segment) {
+        let mut exif = Vec::from(*b"Exif\0\0MM\0*\0\0\0\x08");
+        // One entry: tag, type 3 (16 bits), one value, the value; and no further directory.
+        exif.extend([
+            0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, turned, 0, 0, 0, 0, 0, 0,
+        ]);
+        write(segment.marker, &exif, out);
+    }
+}
