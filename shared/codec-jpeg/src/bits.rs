@@ -1,6 +1,8 @@
 //! Bits of entropy-coded segments: read with the stuffed zero bytes taken out, written with them put in
 //! (T.81, F.1.2.3). Never looks past a marker.
 
+use crate::kernel::Kernel;
+
 /// Reads the entropy-coded data of one scan, most significant bit first. Markers end it until [`BitReader::restart`].
 #[derive(Clone, Copy)]
 pub(crate) struct BitReader<'a> {
@@ -149,8 +151,28 @@ const PIECE: usize = 512;
 ///
 /// A token is `index | len << 11 | bits << 16`: the Huffman code at `index`, then the `len` <= 16 low bits of `bits`.
 /// A code is `code | len << 16`.
+pub(crate) fn write_tokens(kernel: Kernel, tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
+    match kernel {
+        Kernel::Portable => write_tokens_body(tokens, codes, out),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Bmi2 => {
+            // SAFETY: this kernel is only made where its instructions were detected.
+            #[allow(unsafe_code)]
+            unsafe {
+                write_tokens_bmi2(tokens, codes, out);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn write_tokens_bmi2(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
+    write_tokens_body(tokens, codes, out);
+}
+
 #[inline(always)]
-pub(crate) fn write_tokens(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
+fn write_tokens_body(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
     // Fewer than 32 bits wait here between tokens, and a token adds at most 32.
     let (mut bits, mut count) = (0u64, 0u32);
     for piece in tokens.chunks(PIECE) {

@@ -36,14 +36,16 @@ pub(crate) struct Counts {
     pub(crate) bits: u64,
 }
 
-impl Counts {
-    pub(crate) fn new() -> Self {
+impl Default for Counts {
+    fn default() -> Self {
         Self {
             symbols: [[0; 256]; 4],
             bits: 0,
         }
     }
+}
 
+impl Counts {
     #[inline(always)]
     fn count(&mut self, table: u32, symbol: u32, len: u32) {
         self.symbols[(table & 3) as usize][(symbol & 255) as usize] += 1;
@@ -77,6 +79,7 @@ impl Sink for Counts {
 }
 
 /// Counts, and the tokens to be written.
+#[derive(Default)]
 pub(crate) struct Tokens {
     pub(crate) counts: Counts,
     kept: Vec<u32>,
@@ -84,16 +87,8 @@ pub(crate) struct Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn new() -> Self {
-        Self {
-            counts: Counts::new(),
-            kept: Vec::new(),
-            len: 0,
-        }
-    }
-
     pub(crate) fn clear(&mut self) {
-        self.counts = Counts::new();
+        self.counts = Counts::default();
         self.len = 0;
     }
 

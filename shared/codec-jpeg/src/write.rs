@@ -13,7 +13,7 @@ use crate::huffman::optimal;
 use crate::kernel::Kernel;
 use crate::marker::{DQT, SOF0, SOF2, SOS};
 use crate::scan::{Scan, interleaved, standard};
-use crate::{Error, Process, Scans};
+use crate::{Error, Process, Scans, parallel, search};
 
 /// A picture in quantized coefficients.
 pub(crate) struct Picture {
@@ -39,7 +39,6 @@ pub(crate) enum Color {
 
 /// How [`write()`] works.
 #[derive(Clone, Copy)]
-#[allow(dead_code)]
 pub(crate) struct WriteOptions {
     pub(crate) process: Process,
     pub(crate) scans: Scans,
@@ -65,7 +64,7 @@ impl Picture {
         }
     }
 
-    fn blocks_in_mcu(&self) -> usize {
+    pub(crate) fn blocks_in_mcu(&self) -> usize {
         self.components
             .iter()
             .map(|c| usize::from(c.h) * usize::from(c.v))
@@ -77,18 +76,17 @@ impl Picture {
         u8::from(self.color != Color::Other && (index == 1 || index == 2))
     }
 
-    fn script(&self, options: WriteOptions) -> Vec<Scan> {
-        match options.process {
-            Process::Baseline => interleaved(self.blocks_in_mcu(), self.components.len())
-                .iter()
-                .map(|group| Scan::sequential(group))
-                .collect(),
-            Process::Progressive => standard(
-                self.components.len(),
-                self.color == Color::YCbCr,
-                self.blocks_in_mcu(),
-            ),
-        }
+    /// The groups of components that scans of all of them are cut into.
+    fn groups(&self) -> Vec<Vec<usize>> {
+        interleaved(self.blocks_in_mcu(), self.components.len())
+    }
+
+    fn standard(&self) -> Vec<Scan> {
+        standard(
+            self.components.len(),
+            self.color == Color::YCbCr,
+            self.blocks_in_mcu(),
+        )
     }
 }
 
@@ -108,12 +106,104 @@ pub(crate) fn write(
     let mut out = vec![0xFF, 0xD8];
     out.extend(segments);
     write_frame(picture, options.process, &mut out);
-    let mut tokens = Tokens::new();
-    for scan in picture.script(options) {
-        write_scan(picture, &scan, options, &mut tokens, watch, &mut out)?;
+    let scans = match (options.process, options.scans) {
+        (Process::Baseline, _) => {
+            let script: Vec<Scan> = picture
+                .groups()
+                .iter()
+                .map(|group| Scan::sequential(group))
+                .collect();
+            write_all(picture, &script, options, watch)?
+        }
+        (Process::Progressive, Scans::Standard) => {
+            write_all(picture, &picture.standard(), options, watch)?
+        }
+        (Process::Progressive, Scans::Smallest) => write_smallest(picture, options, watch)?,
+    };
+    for bytes in scans {
+        out.extend(bytes);
     }
     out.extend([0xFF, 0xD9]);
     Ok(out)
+}
+
+/// The bytes of each scan of `script`.
+fn write_all(
+    picture: &Picture,
+    script: &[Scan],
+    options: WriteOptions,
+    watch: &dyn Watch,
+) -> Result<Vec<Vec<u8>>, Error> {
+    parallel::map(options.threads, script, |scan, tokens| {
+        write_scan(picture, scan, options.kernel, tokens, watch)
+    })
+}
+
+/// The scans of the standard script, or others where those are smaller: chosen for DC, and for AC by component.
+fn write_smallest(
+    picture: &Picture,
+    options: WriteOptions,
+    watch: &dyn Watch,
+) -> Result<Vec<Vec<u8>>, Error> {
+    // Group 0 is all DC scans, the others are the AC scans of a component.
+    let group_of = |scan: &Scan| match scan.ss {
+        0 => 0,
+        _ => scan.components[0] + 1,
+    };
+    let groups: Vec<usize> = (0..=picture.components.len()).collect();
+    let standard = picture.standard();
+    let chosen = parallel::map(options.threads, &groups, |&group, _: &mut ()| match group {
+        0 => search::smallest_dc(picture, options.kernel, watch),
+        _ => search::smallest_ac(picture, group - 1, options.kernel, watch),
+    })?
+    .concat();
+    // Where a standard scan was not chosen, it is only counted: bits without stuffing, so at most its bytes.
+    let mut tasks: Vec<(&Scan, bool)> = chosen.iter().map(|scan| (scan, true)).collect();
+    let spared = standard.iter().filter(|scan| !chosen.contains(scan));
+    tasks.extend(spared.map(|scan| (scan, false)));
+    let done = parallel::map(options.threads, &tasks, |&(scan, write), tokens| {
+        if write {
+            let bytes = write_scan(picture, scan, options.kernel, tokens, watch)?;
+            return Ok((bytes.len() as u64, bytes));
+        }
+        let mut counts = Counts::default();
+        code_scan(picture, scan, options.kernel, Rows::ALL, &mut counts, watch)?;
+        let bits = search::cost(picture, scan, &counts, (1, 1));
+        Ok::<_, Error>((bits / 8, Vec::new()))
+    })?;
+    let len_of = |scan: &Scan| {
+        let task = tasks.iter().position(|(other, _)| *other == scan);
+        task.map_or(0, |task| done[task].0)
+    };
+    let mut result: Vec<(Scan, Vec<u8>)> = Vec::new();
+    for group in groups {
+        let of_group = |scans: &[Scan]| -> Vec<Scan> {
+            let mut scans = scans.to_vec();
+            scans.retain(|scan| group_of(scan) == group);
+            scans
+        };
+        let (ours, theirs) = (of_group(&chosen), of_group(&standard));
+        let ours_len: u64 = ours.iter().map(len_of).sum();
+        if theirs.iter().map(len_of).sum::<u64>() < ours_len {
+            let bytes = write_all(picture, &theirs, options, watch)?;
+            if bytes.iter().map(|bytes| bytes.len() as u64).sum::<u64>() < ours_len {
+                result.extend(theirs.into_iter().zip(bytes));
+                continue;
+            }
+        }
+        result.extend(ours.into_iter().map(|scan| (scan, Vec::new())));
+    }
+    search::order(&mut result);
+    let mut written: Vec<Vec<u8>> = done.into_iter().map(|(_, bytes)| bytes).collect();
+    Ok(result
+        .into_iter()
+        .map(
+            |(scan, bytes)| match tasks.iter().position(|task| *task == (&scan, true)) {
+                Some(task) if bytes.is_empty() => std::mem::take(&mut written[task]),
+                _ => bytes,
+            },
+        )
+        .collect())
 }
 
 /// The quantization tables that are used, and the frame header (T.81, B.2.2 and B.2.4.1).
@@ -158,11 +248,23 @@ fn write_frame(picture: &Picture, process: Process, out: &mut Vec<u8>) {
     }
 }
 
+/// Which block rows are looked at, of AC scans; others always take all.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows {
+    pub(crate) first: usize,
+    pub(crate) step: usize,
+}
+
+impl Rows {
+    pub(crate) const ALL: Self = Self { first: 0, step: 1 };
+}
+
 /// Sends the symbols and bits of `scan` to `sink`.
-fn code_scan<S: Sink>(
+pub(crate) fn code_scan<S: Sink>(
     picture: &Picture,
     scan: &Scan,
     kernel: Kernel,
+    rows: Rows,
     sink: &mut S,
     watch: &dyn Watch,
 ) -> Result<(), Error> {
@@ -181,7 +283,8 @@ fn code_scan<S: Sink>(
         se: scan.se,
         al: scan.al,
     };
-    let rows = 0..components[0].height;
+    let height = components[0].height;
+    let rows = (rows.first.min(height - 1)..height).step_by(rows.step);
     match (scan.ss, scan.se, scan.ah) {
         (0, 0, 0) => entropy::first_dc(&components, &slots, scan.al, grid, sink, watch)?,
         (0, 0, _) => entropy::refine_dc(&components, scan.al, grid, sink, watch)?,
@@ -197,7 +300,7 @@ fn code_scan<S: Sink>(
 }
 
 /// The tables of a scan: where its symbols are counted, class and slot.
-fn tables_of(picture: &Picture, scan: &Scan) -> Vec<(usize, u8, u8)> {
+pub(crate) fn tables_of(picture: &Picture, scan: &Scan) -> Vec<(usize, u8, u8)> {
     let mut tables = Vec::new();
     for &index in &scan.components {
         let slot = picture.table_slot(index);
@@ -219,22 +322,25 @@ fn tables_of(picture: &Picture, scan: &Scan) -> Vec<(usize, u8, u8)> {
     tables
 }
 
-/// Appends a scan with the optimal tables before it.
+/// A scan with the optimal tables before it.
 fn write_scan(
     picture: &Picture,
     scan: &Scan,
-    options: WriteOptions,
+    kernel: Kernel,
     tokens: &mut Tokens,
     watch: &dyn Watch,
-    out: &mut Vec<u8>,
-) -> Result<(), Error> {
+) -> Result<Vec<u8>, Error> {
     tokens.clear();
-    code_scan(picture, scan, options.kernel, tokens, watch)?;
+    code_scan(picture, scan, kernel, Rows::ALL, tokens, watch)?;
+    let mut out = Vec::new();
+    let mut bits = tokens.counts.bits;
     let mut codes = Box::new([0; 2048]);
     for (place, class, slot) in tables_of(picture, scan) {
-        let table = optimal(&tokens.counts.symbols[place]);
+        let counts = &tokens.counts.symbols[place];
+        let table = optimal(counts);
+        bits += table.cost(counts);
         codes[place * 256..][..256].copy_from_slice(&table.codes());
-        table.write(class, slot, out);
+        table.write(class, slot, &mut out);
     }
     out.extend([0xFF, SOS]);
     out.extend((6 + 2 * scan.components.len() as u16).to_be_bytes());
@@ -250,16 +356,8 @@ fn write_scan(
         out.extend([picture.components[index].id, dc << 4 | ac]);
     }
     out.extend([scan.ss, scan.se, scan.ah << 4 | scan.al]);
-    write_tokens(tokens.tokens(), &codes, out);
-    Ok(())
-}
-
-#[allow(dead_code)]
-fn bytes_of(counts: &Counts, tables: &[(usize, u8, u8)]) -> u64 {
-    let mut bits = counts.bits;
-    for &(place, _, _) in tables {
-        let table = optimal(&counts.symbols[place]);
-        bits += table.cost(&counts.symbols[place]) + 8 * (21 + table.symbols.len() as u64);
-    }
-    bits.div_ceil(8)
+    // About one byte in 200 has a stuffed zero behind it.
+    out.reserve((bits / 8 + bits / 1024) as usize + 8192);
+    write_tokens(kernel, tokens.tokens(), &codes, &mut out);
+    Ok(out)
 }
