@@ -1,5 +1,4 @@
-//! The whole encoder, stage after stage. For now over the crates `quantette`-less `gif` path: the first version
-//! of the service, which the crate's own stages replace.
+//! The whole encoder: frames in, stage after stage, images out.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -7,6 +6,8 @@ use std::sync::Arc;
 use raster::{Frame, Layout, Size, Watch};
 
 use crate::Error;
+use crate::block;
+use crate::schedule;
 
 /// How long a frame shows, in hundredths of a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,23 +61,45 @@ pub struct Report {
     pub bytes: u64,
 }
 
-/// Encodes `frames` as one endlessly looping GIF89a file, written to `out` block by block as frames are done.
+/// Encodes `frames` as one endlessly looping GIF89a file, written to `out` frame by frame as they are done.
 ///
 /// - Input: straight-alpha sRGB, every frame the size of the first; alpha of 128 and above is opaque.
-/// - Output: exactly one image for each frame asked for; the same bytes for the same input and options.
+/// - Output: exactly one image for each frame asked for; the same bytes for the same input, preset and version
+///   on every machine and for any number of threads.
+/// - Memory beside the frames: two canvases of 4 bytes a pixel, and for each thread about 5 MiB, one byte a
+///   pixel, and two encoded images.
 ///
 /// # Errors
 ///
 /// Every error on the input comes before the first byte is written. After that only [`Error::Stopped`]
 /// and [`Error::Output`] can come.
+///
+/// Source: GIF89a; the loop is Netscape's application extension.
 pub fn encode(
     frames: Vec<GifFrame>,
     options: &Options,
     watch: &dyn Watch,
     out: &mut dyn Write,
 ) -> Result<Report, Error> {
+    let canvas = check(&frames)?;
+    let mut counted = Counted { out, bytes: 0 };
+    schedule::run(&frames, options, watch, &mut |global, image| {
+        if let Some(global) = global {
+            block::write_header(canvas, global, &mut counted)?;
+        }
+        block::write_image(&image, &mut counted)
+    })?;
+    block::write_trailer(&mut counted).map_err(Error::Output)?;
+    Ok(Report {
+        canvas,
+        frames: frames.len(),
+        bytes: counted.bytes,
+    })
+}
+
+/// The canvas, if all frames fit it.
+fn check(frames: &[GifFrame]) -> Result<Size, Error> {
     let canvas = frames.first().ok_or(Error::NoFrames)?.frame.size();
-    let _ = options;
     if canvas.width > 0xFFFF || canvas.height > 0xFFFF {
         return Err(Error::CanvasTooLarge(canvas));
     }
@@ -94,36 +117,37 @@ pub fn encode(
             return Err(Error::FrameLayout { index, found });
         }
     }
-    let (width, height) = (canvas.width as u16, canvas.height as u16);
-    let mut counted = Counted { out, bytes: 0 };
-    let output = |error: gif::EncodingError| match error {
-        gif::EncodingError::Io(error) => Error::Output(error),
-        other => Error::Output(std::io::Error::other(other.to_string())),
-    };
-    let mut encoder = gif::Encoder::new(&mut counted, width, height, &[]).map_err(output)?;
-    encoder.set_repeat(gif::Repeat::Infinite).map_err(output)?;
-    let count = frames.len();
-    for GifFrame { frame, delay } in frames {
-        watch.check()?;
-        let mut image = if frame.layout() == Layout::Rgba {
-            let mut pixels = frame.pixels().to_vec();
-            for pixel in pixels.chunks_exact_mut(4) {
-                pixel[3] = if pixel[3] >= 128 { 255 } else { 0 };
+    Ok(canvas)
+}
+
+/// The whole file, and the canvas (red, green, blue, and 255 where anything is shown) that every frame of it is
+/// meant to show: what an independent decoder must find in it.
+///
+/// # Errors
+///
+/// Those of [`encode`].
+#[cfg(any(test, fuzzing))]
+pub fn encode_and_mean(
+    frames: &[GifFrame],
+    options: &Options,
+) -> Result<(Vec<u8>, Vec<Vec<[u8; 4]>>), Error> {
+    let canvas = check(frames)?;
+    let (mut out, meant) = (Vec::new(), schedule::Meant::default());
+    schedule::run_and_mean(
+        frames,
+        options,
+        &raster::Unwatched,
+        &meant,
+        &mut |global, image| {
+            if let Some(global) = global {
+                block::write_header(canvas, global, &mut out)?;
             }
-            gif::Frame::from_rgba_speed(width, height, &mut pixels, 10)
-        } else {
-            gif::Frame::from_rgb_speed(width, height, frame.pixels(), 10)
-        };
-        image.delay = delay.0;
-        image.dispose = gif::DisposalMethod::Background;
-        encoder.write_frame(&image).map_err(output)?;
-    }
-    drop(encoder);
-    Ok(Report {
-        canvas,
-        frames: count,
-        bytes: counted.bytes,
-    })
+            block::write_image(&image, &mut out)
+        },
+    )?;
+    block::write_trailer(&mut out).map_err(Error::Output)?;
+    let meant = meant.0.into_inner().expect("no worker panicked");
+    Ok((out, meant.into_values().collect()))
 }
 
 struct Counted<'a> {
@@ -140,5 +164,257 @@ impl Write for Counted<'_> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+    use raster::{Stopped, Unwatched};
+
+    use super::*;
+
+    /// Pixels of one kind of picture, changing slowly from frame to frame.
+    fn picture(kind: u8, size: Size, layout: Layout, seed: u32, index: u32) -> Frame {
+        let mut state = seed | 1;
+        let mut pixels = Vec::new();
+        for y in 0..size.height {
+            for x in 0..size.width {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let noise = state >> 24;
+                let moved = x + index * (seed % 3);
+                let [r, g, b] = match kind % 5 {
+                    0 => [noise, state >> 16 & 255, state >> 8 & 255],
+                    1 => [moved * 5, y * 3, (moved + y) * 2],
+                    2 => [moved / 3 % 4 * 60, y / 4 % 5 * 50, 90],
+                    3 => [moved * 4 + noise % 8, y * 4 + noise % 5, 128 + noise % 3],
+                    _ => [seed & 255, 10, 200],
+                }
+                .map(|value| value as u8);
+                pixels.extend([r, g, b]);
+                if layout == Layout::Rgba {
+                    let inside =
+                        (x.abs_diff(index * 2 + 4)).pow(2) + y.abs_diff(6).pow(2) < 30 + seed % 50;
+                    pixels.push(if kind & 8 == 0 || inside {
+                        128 + (noise >> 1) as u8
+                    } else {
+                        noise as u8 >> 1
+                    });
+                }
+            }
+        }
+        Frame::new(size, layout, pixels).expect("as many bytes as the size asks for")
+    }
+
+    /// Every frame as an independent decoder composes it.
+    fn shown(bytes: &[u8]) -> Vec<(u16, Vec<[u8; 4]>)> {
+        let mut options = gif::DecodeOptions::new();
+        options.set_color_output(gif::ColorOutput::RGBA);
+        options.check_lzw_end_code(true);
+        options.check_frame_consistency(true);
+        let mut decoder = options.read_info(bytes).expect("a header");
+        assert_eq!(decoder.repeat(), gif::Repeat::Infinite);
+        let (width, height) = (decoder.width() as usize, decoder.height() as usize);
+        let mut canvas = vec![[0; 4]; width * height];
+        let mut all = Vec::new();
+        while let Some(frame) = decoder.read_next_frame().expect("a whole file") {
+            let (left, top) = (frame.left as usize, frame.top as usize);
+            let (w, h) = (frame.width as usize, frame.height as usize);
+            for (i, &pixel) in frame.buffer.as_chunks::<4>().0.iter().enumerate() {
+                if pixel[3] != 0 {
+                    canvas[(top + i / w) * width + left + i % w] = pixel;
+                }
+            }
+            all.push((frame.delay, canvas.clone()));
+            match frame.dispose {
+                gif::DisposalMethod::Keep => {}
+                gif::DisposalMethod::Background => {
+                    for y in top..top + h {
+                        canvas[y * width + left..][..w].fill([0; 4]);
+                    }
+                }
+                other => panic!("{other:?} is not used"),
+            }
+        }
+        all
+    }
+
+    fn frames(kinds: &[u8], size: Size, alpha: bool, seed: u32) -> Vec<GifFrame> {
+        kinds
+            .iter()
+            .enumerate()
+            .map(|(index, &kind)| {
+                let layout = if alpha && kind & 16 == 0 {
+                    Layout::Rgba
+                } else {
+                    Layout::Rgb
+                };
+                let frame = Arc::new(picture(kind, size, layout, seed, index as u32));
+                GifFrame {
+                    frame,
+                    delay: Centiseconds(index as u16),
+                }
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+        #[test]
+        fn what_was_meant_is_what_is_read(
+            kinds in proptest::collection::vec(0..32u8, 1..6),
+            width in 1..70u32,
+            height in 1..40u32,
+            alpha in any::<bool>(),
+            small in any::<bool>(),
+            seed in any::<u32>(),
+        ) {
+            let frames = frames(&kinds, Size::new(width, height), alpha, seed);
+            let preset = if small { Preset::Small } else { Preset::Quality };
+            let (bytes, meant) = encode_and_mean(&frames, &Options { preset, threads: 1 }).expect("frames that fit");
+            let read = shown(&bytes);
+            prop_assert_eq!(read.len(), frames.len());
+            for (index, ((delay, read), meant)) in read.iter().zip(&meant).enumerate() {
+                prop_assert_eq!(*delay, index as u16);
+                prop_assert!(read == meant, "frame {}", index);
+                // What is visible is what was visible in the source.
+                let source = &frames[index].frame;
+                let visible = source.pixels().chunks_exact(source.layout().channels());
+                for (pixel, read) in visible.zip(read) {
+                    prop_assert_eq!(pixel.get(3).is_none_or(|&a| a >= 128), read[3] == 255);
+                }
+            }
+            for threads in [2, 3, 8] {
+                let mut other = Vec::new();
+                encode(frames.clone(), &Options { preset, threads }, &Unwatched, &mut other).expect("the same frames");
+                prop_assert!(other == bytes, "{} threads", threads);
+            }
+        }
+    }
+
+    #[test]
+    fn few_colors_come_back_exactly() {
+        for alpha in [false, true] {
+            let frames = frames(&[2, 2, 10, 10, 4], Size::new(61, 47), alpha, 5);
+            let (bytes, _) =
+                encode_and_mean(&frames, &Options::default()).expect("frames that fit");
+            for ((_, read), GifFrame { frame, .. }) in shown(&bytes).iter().zip(&frames) {
+                for (pixel, read) in frame
+                    .pixels()
+                    .chunks_exact(frame.layout().channels())
+                    .zip(read)
+                {
+                    if read[3] == 255 {
+                        assert_eq!(pixel[..3], read[..3]);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets so many rows pass.
+    struct After(Mutex<u32>);
+
+    impl Watch for After {
+        fn check(&self) -> Result<(), Stopped> {
+            let mut left = self.0.lock().expect("nobody panics with it");
+            *left = left.checked_sub(1).ok_or(Stopped::Deadline)?;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn stops_when_told_with_any_number_of_threads() {
+        for threads in [1, 2, 4] {
+            for rows in [0, 1, 30, 100, 200, 300] {
+                let frames = frames(&[0, 1, 3, 0, 1, 3], Size::new(30, 40), false, 3);
+                let watch = After(Mutex::new(rows));
+                let stopped = encode(
+                    frames,
+                    &Options {
+                        threads,
+                        ..Options::default()
+                    },
+                    &watch,
+                    &mut Vec::new(),
+                );
+                assert!(
+                    matches!(stopped, Err(Error::Stopped(Stopped::Deadline))),
+                    "{threads} {rows}: {stopped:?}"
+                );
+            }
+        }
+    }
+
+    /// Takes so many bytes.
+    struct Full(usize);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self
+                .0
+                .checked_sub(bytes.len())
+                .ok_or(std::io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn tells_when_the_writer_fails() {
+        for threads in [1, 2, 4] {
+            for bytes in [0, 800, 3000, 6000] {
+                let frames = frames(&[0, 1, 3, 0, 1, 3], Size::new(30, 40), false, 3);
+                let options = Options {
+                    threads,
+                    ..Options::default()
+                };
+                let failed = encode(frames, &options, &Unwatched, &mut Full(bytes));
+                assert!(
+                    matches!(failed, Err(Error::Output(_))),
+                    "{threads} {bytes}: {failed:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_what_does_not_fit() {
+        let frame = |width, height, layout: Layout| GifFrame {
+            frame: Arc::new(
+                Frame::new(
+                    Size::new(width, height),
+                    layout,
+                    vec![0; (width * height) as usize * layout.channels()],
+                )
+                .expect("as many bytes as the size asks for"),
+            ),
+            delay: Centiseconds(1),
+        };
+        let refused = |frames| {
+            let mut out = Vec::new();
+            let error = encode(frames, &Options::default(), &Unwatched, &mut out)
+                .expect_err("it does not fit");
+            assert!(out.is_empty());
+            error.to_string()
+        };
+        assert_eq!(refused(vec![]), "the animation has no frames");
+        assert_eq!(
+            refused(vec![frame(65536, 1, Layout::Rgb)]),
+            "canvas is 65536x1 px; a GIF side is at most 65535 px"
+        );
+        assert_eq!(
+            refused(vec![frame(2, 2, Layout::Rgb), frame(2, 1, Layout::Rgb)]),
+            "frame 1 is 2x1 px; the canvas is 2x2 px"
+        );
+        assert_eq!(
+            refused(vec![frame(2, 2, Layout::Gray)]),
+            "frame 0 has layout Gray; Rgb and Rgba are taken"
+        );
     }
 }

@@ -2,8 +2,21 @@
 //!
 //! This crate decodes nothing, reads no clock and does no I/O beyond the writer it is given.
 
+mod block;
+mod color;
+mod difference;
+mod dither;
 mod encoder;
 mod error;
+mod histogram;
+mod lzw;
+mod nearest;
+mod palette;
+mod schedule;
+mod texture;
+mod tuning;
 
+#[cfg(fuzzing)]
+pub use encoder::encode_and_mean;
 pub use encoder::{Centiseconds, GifFrame, Options, Preset, Report, encode};
 pub use error::Error;

@@ -1,0 +1,340 @@
+//! Pixels to symbols: error diffusion, with the LZW encoder asked which of the near colors costs nothing.
+//! Rows come in order, one at a time; nothing here knows of frames or threads.
+
+use crate::color;
+use crate::difference::mark;
+use crate::histogram::ExactColors;
+use crate::lzw::{self, Lzw, Symbols};
+use crate::nearest::{Entries, Table};
+use crate::tuning::Tuning;
+
+/// How many colors near each one may stand in for it.
+const NEIGHBORS: usize = 16;
+
+/// The colors of one image, ready for mapping.
+pub(crate) struct Colors {
+    pub(crate) table: Vec<[u8; 3]>,
+    /// Symbol of the pixel that shows what was there; none if every pixel is drawn.
+    pub(crate) transparent: Option<u8>,
+    exact: ExactColors,
+    kind: Kind,
+}
+
+enum Kind {
+    /// Every color asked for is in the table.
+    Exact,
+    /// Colors are mixed from those in the table.
+    Mixed(Box<Mixed>),
+}
+
+struct Mixed {
+    entries: Entries,
+    /// The same colors in sixteenths of a level.
+    colors: [[i32; 4]; 256],
+    neighbors: Vec<Symbols>,
+}
+
+impl Colors {
+    /// Colors of which one is right for every pixel.
+    pub(crate) fn exact(table: Vec<[u8; 3]>, transparent: bool) -> Self {
+        let exact = ExactColors::of(&table);
+        Self {
+            transparent: transparent.then_some(table.len() as u8),
+            table,
+            exact,
+            kind: Kind::Exact,
+        }
+    }
+
+    /// Colors to mix others from: at most 255.
+    pub(crate) fn mixed(table: Vec<[u8; 3]>, transparent: bool) -> Self {
+        let labs: Vec<_> = table
+            .iter()
+            .map(|&rgb| color::round(color::from_rgb(rgb)))
+            .collect();
+        let mut colors = [[0; 4]; 256];
+        for (color, rgb) in colors.iter_mut().zip(&table) {
+            *color = [
+                rgb[0] as i32 * 16,
+                rgb[1] as i32 * 16,
+                rgb[2] as i32 * 16,
+                0,
+            ];
+        }
+        let mixed = Mixed {
+            entries: Entries::new(&labs),
+            neighbors: neighbors(&colors[..table.len()]),
+            colors,
+        };
+        Self {
+            kind: Kind::Mixed(Box::new(mixed)),
+            ..Self::exact(table, transparent)
+        }
+    }
+
+    /// The symbol that shows exactly this color.
+    pub(crate) fn find(&self, color: [u8; 3]) -> Option<u8> {
+        self.exact.find(color)
+    }
+
+    /// True if other colors are mixed from these.
+    pub(crate) fn is_mixed(&self) -> bool {
+        matches!(self.kind, Kind::Mixed(_))
+    }
+
+    /// Entries of the color table, the transparent one included.
+    pub(crate) fn len(&self) -> usize {
+        self.table.len() + usize::from(self.transparent.is_some())
+    }
+}
+
+/// For every color the few that are nearest to it.
+fn neighbors(colors: &[[i32; 4]]) -> Vec<Symbols> {
+    let mut keys: Vec<u32> = Vec::new();
+    colors
+        .iter()
+        .enumerate()
+        .map(|(own, color)| {
+            keys.clear();
+            let others = colors.iter().enumerate().filter(|&(other, _)| other != own);
+            keys.extend(
+                others.map(|(other, &to)| (distance(color, &to) as u32 >> 6) << 8 | other as u32),
+            );
+            if keys.len() > NEIGHBORS {
+                keys.select_nth_unstable(NEIGHBORS);
+                keys.truncate(NEIGHBORS);
+            }
+            let mut set = [0; 4];
+            for key in &keys {
+                lzw::insert(&mut set, *key as u8);
+            }
+            set
+        })
+        .collect()
+}
+
+/// Squared distance, weighted as the eye weighs the channels; in 1/256 of squared levels.
+#[inline(always)]
+fn distance(a: &[i32; 4], b: &[i32; 4]) -> i32 {
+    let [r, g, b] = [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+    3 * r * r + 5 * g * g + 2 * b * b
+}
+
+/// One row of the rectangle, and what is shown there before and after.
+pub(crate) struct Row<'a> {
+    /// Pixels of three or four bytes.
+    pub(crate) source: &'a [u8],
+    pub(crate) channels: usize,
+    /// How busy the source is at each pixel.
+    pub(crate) busy: &'a [u8],
+    pub(crate) marks: &'a [u8],
+    /// Red, green, blue, and 255 where anything is shown.
+    pub(crate) shown: &'a mut [[u8; 4]],
+}
+
+/// Maps one image at a time; its memory is reused.
+pub(crate) struct Mapper {
+    table: Table,
+    pub(crate) lzw: Lzw,
+    /// Errors in sixteenths of a level that came down to this row, and those that go to the next; one pixel wider
+    /// on both sides.
+    errors: [Vec<[i32; 4]>; 2],
+    weights: [i32; 4],
+    allowances: [i32; 256],
+}
+
+impl Mapper {
+    pub(crate) fn new(tuning: &Tuning) -> Self {
+        Self {
+            table: Table::new(),
+            lzw: Lzw::new(),
+            errors: [Vec::new(), Vec::new()],
+            weights: [7, 3, 5, 1].map(|part| part * tuning.strength / 16),
+            allowances: tuning.allowances(),
+        }
+    }
+
+    /// Begins an image `width` pixels wide with these colors.
+    pub(crate) fn begin(&mut self, width: usize, colors: &Colors, minimum_code_size: u32) {
+        self.lzw.begin(minimum_code_size);
+        if matches!(colors.kind, Kind::Mixed(_)) {
+            self.table.clear();
+            for errors in &mut self.errors {
+                errors.clear();
+                errors.resize(width + 2, [0; 4]);
+            }
+        }
+    }
+
+    /// Maps one row.
+    pub(crate) fn row(&mut self, colors: &Colors, row: Row<'_>) {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+            fn avx2(mapper: &mut Mapper, colors: &Colors, row: Row<'_>) {
+                mapper.any_row(colors, row);
+            }
+            // SAFETY: AVX2 was detected above; every processor that has it has the others.
+            #[allow(unsafe_code)]
+            return unsafe { avx2(self, colors, row) };
+        }
+        self.any_row(colors, row);
+    }
+
+    #[inline(always)]
+    fn any_row(&mut self, colors: &Colors, row: Row<'_>) {
+        match (&colors.kind, row.channels) {
+            (Kind::Exact, 3) => self.exact_row::<3>(colors, row),
+            (Kind::Exact, _) => self.exact_row::<4>(colors, row),
+            (Kind::Mixed(mixed), 3) => self.mixed_row::<3>(colors, mixed, row),
+            (Kind::Mixed(mixed), _) => self.mixed_row::<4>(colors, mixed, row),
+        }
+    }
+
+    #[inline(always)]
+    fn exact_row<const CHANNELS: usize>(&mut self, colors: &Colors, row: Row<'_>) {
+        let (source, _) = row.source.as_chunks::<CHANNELS>();
+        let mut last = ([0; 3], colors.exact.find([0; 3]).unwrap_or(0));
+        for ((pixel, &mark), shown) in source.iter().zip(row.marks).zip(row.shown) {
+            if mark != mark::DRAW {
+                self.keep(colors, *shown);
+                continue;
+            }
+            let rgb = [pixel[0], pixel[1], pixel[2]];
+            if rgb != last.0 {
+                last = (
+                    rgb,
+                    colors.exact.find(rgb).expect("every color was counted"),
+                );
+            }
+            self.lzw.push(last.1);
+            *shown = [rgb[0], rgb[1], rgb[2], 255];
+        }
+    }
+
+    /// A pixel at which nothing changes: transparent, or drawn again in the color it has if that costs less.
+    #[inline(always)]
+    fn keep(&mut self, colors: &Colors, shown: [u8; 4]) {
+        let transparent = colors
+            .transparent
+            .expect("a pixel that is not drawn needs it");
+        if let Some(code) = self.lzw.find(transparent) {
+            return self.lzw.extend(code);
+        }
+        if shown[3] != 0
+            && let Some(symbol) = colors.exact.find([shown[0], shown[1], shown[2]])
+            && let Some(code) = self.lzw.find(symbol)
+        {
+            return self.lzw.extend(code);
+        }
+        self.lzw.start(transparent);
+    }
+
+    #[inline(always)]
+    fn mixed_row<const CHANNELS: usize>(&mut self, colors: &Colors, mixed: &Mixed, row: Row<'_>) {
+        let (source, _) = row.source.as_chunks::<CHANNELS>();
+        let [above, below] = &mut self.errors;
+        let weights = self.weights;
+        let width = source.len();
+        let (above, below) = (&above[..width + 2], &mut below[..width + 2]);
+        // What this row has sent so far: to the right, straight down, and down to the right.
+        let (mut right, mut down, mut down_right) = ([0i32; 4], [0i32; 4], [0i32; 4]);
+        for x in 0..width {
+            let shown = &mut row.shown[x];
+            if row.marks[x] != mark::DRAW {
+                let transparent = colors
+                    .transparent
+                    .expect("a pixel that is not drawn needs it");
+                let lzw = &mut self.lzw;
+                match lzw.find(transparent) {
+                    Some(code) => lzw.extend(code),
+                    None => {
+                        let other = (shown[3] != 0)
+                            .then(|| colors.exact.find([shown[0], shown[1], shown[2]]))
+                            .flatten();
+                        match other.and_then(|symbol| lzw.find(symbol)) {
+                            Some(code) => lzw.extend(code),
+                            None => lzw.start(transparent),
+                        }
+                    }
+                }
+                below[x] = down;
+                down = down_right;
+                down_right = [0; 4];
+                right = [0; 4];
+                continue;
+            }
+            let pixel = &source[x];
+            let mut wanted = [0i32; 4];
+            for channel in 0..3 {
+                let error = above[x + 1][channel] + right[channel];
+                wanted[channel] = (pixel[channel] as i32 * 16 + error).clamp(0, 255 * 16);
+            }
+            let cell = Table::cell([wanted[0], wanted[1], wanted[2]]);
+            let best = self.table.get(cell, &mixed.entries);
+            let mut color = mixed.colors[best as usize];
+            if let Some(code) = self.lzw.find(best) {
+                self.lzw.extend(code);
+                *shown = [
+                    (color[0] >> 4) as u8,
+                    (color[1] >> 4) as u8,
+                    (color[2] >> 4) as u8,
+                    255,
+                ];
+            } else {
+                // Another color that lengthens the string and is not much worse.
+                let mut chosen = best;
+                let mut limit = distance(&wanted, &color) + self.allowances[row.busy[x] as usize];
+                let children = self.lzw.children();
+                let near = &mixed.neighbors[best as usize];
+                for word in 0..4 {
+                    let mut set = children[word] & near[word];
+                    while set != 0 {
+                        let symbol = (64 * word) as u8 | set.trailing_zeros() as u8;
+                        set &= set - 1;
+                        let d = distance(&wanted, &mixed.colors[symbol as usize]);
+                        if d < limit {
+                            limit = d;
+                            chosen = symbol;
+                        }
+                    }
+                }
+                if let Some(transparent) = colors.transparent
+                    && shown[3] != 0
+                    && lzw::holds(children, transparent)
+                {
+                    let there = [
+                        shown[0] as i32 * 16,
+                        shown[1] as i32 * 16,
+                        shown[2] as i32 * 16,
+                        0,
+                    ];
+                    let d = distance(&wanted, &there);
+                    if d < limit {
+                        chosen = transparent;
+                        color = there;
+                    }
+                }
+                if Some(chosen) != colors.transparent {
+                    color = mixed.colors[chosen as usize];
+                    *shown = [
+                        (color[0] >> 4) as u8,
+                        (color[1] >> 4) as u8,
+                        (color[2] >> 4) as u8,
+                        255,
+                    ];
+                }
+                self.lzw.push(chosen);
+            }
+            for channel in 0..4 {
+                let error = wanted[channel] - color[channel];
+                right[channel] = (error * weights[0] + 128) >> 8;
+                below[x][channel] = down[channel] + ((error * weights[1] + 128) >> 8);
+                down[channel] = down_right[channel] + ((error * weights[2] + 128) >> 8);
+                down_right[channel] = (error * weights[3] + 128) >> 8;
+            }
+        }
+        below[width] = down;
+        self.errors.swap(0, 1);
+    }
+}

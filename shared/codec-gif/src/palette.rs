@@ -1,0 +1,138 @@
+//! Choosing the colors of one image from its histogram: splits where the variance is greatest, then a few rounds
+//! of k-means, all in Oklab. It has never seen a pixel.
+
+use crate::color::{self, Lab};
+use crate::histogram::Bin;
+use crate::nearest::Entries;
+
+/// A bin as the clustering sees it.
+#[derive(Clone, Copy)]
+struct Point {
+    lab: [f32; 3],
+    weight: f32,
+}
+
+/// A run of points that will be one color, or be split.
+#[derive(Clone, Copy)]
+struct Cluster {
+    start: usize,
+    end: usize,
+    mean: [f32; 3],
+    axis: usize,
+    /// The weighted variance along `axis`: what splitting there may gain.
+    spread: f32,
+}
+
+impl Cluster {
+    fn new(points: &[Point], start: usize, end: usize) -> Self {
+        let (mut weight, mut sum, mut squares) = (0.0, [0.0; 3], [0.0; 3]);
+        for point in &points[start..end] {
+            weight += point.weight;
+            for axis in 0..3 {
+                let value = point.lab[axis] * point.weight;
+                sum[axis] += value;
+                squares[axis] += value * point.lab[axis];
+            }
+        }
+        let mean = sum.map(|sum| sum / weight);
+        let spreads: [f32; 3] = std::array::from_fn(|axis| squares[axis] - sum[axis] * mean[axis]);
+        let axis = (1..3).fold(0, |best, axis| {
+            if spreads[axis] > spreads[best] {
+                axis
+            } else {
+                best
+            }
+        });
+        Self {
+            start,
+            end,
+            mean,
+            axis,
+            spread: spreads[axis],
+        }
+    }
+}
+
+/// At most `limit` colors (1 to 256) for these bins.
+pub(crate) fn choose(bins: impl Iterator<Item = Bin>, limit: usize, rounds: usize) -> Vec<[u8; 3]> {
+    let mut points: Vec<Point> = bins
+        .map(|bin| Point {
+            lab: color::from_halves(bin.halves),
+            weight: weight(bin.count),
+        })
+        .collect();
+    let mut means = split(&mut points, limit);
+    for _ in 0..rounds {
+        refine(&points, &mut means);
+    }
+    let mut colors: Vec<[u8; 3]> = means.into_iter().map(color::to_rgb).collect();
+    colors.sort_unstable();
+    colors.dedup();
+    colors
+}
+
+/// `count` to the power of 5/8: large areas matter more, but not all the more for being large.
+fn weight(count: u32) -> f32 {
+    let root = (count as f32).sqrt();
+    root * root.sqrt().sqrt()
+}
+
+/// The means of at most `limit` clusters, split greedily.
+fn split(points: &mut [Point], limit: usize) -> Vec<[f32; 3]> {
+    let mut clusters = vec![Cluster::new(points, 0, points.len())];
+    while clusters.len() < limit {
+        let widest = (1..clusters.len()).fold(0, |best, i| {
+            if clusters[i].spread > clusters[best].spread {
+                i
+            } else {
+                best
+            }
+        });
+        let Cluster {
+            start,
+            end,
+            mean,
+            axis,
+            spread,
+        } = clusters[widest];
+        if spread < 1.0 || end - start < 2 {
+            break;
+        }
+        // Points below the mean go first.
+        let (mut low, mut high) = (start, end);
+        while low < high {
+            if points[low].lab[axis] < mean[axis] {
+                low += 1;
+            } else {
+                high -= 1;
+                points.swap(low, high);
+            }
+        }
+        if low == start || low == end {
+            clusters[widest].spread = 0.0;
+            continue;
+        }
+        clusters[widest] = Cluster::new(points, start, low);
+        clusters.push(Cluster::new(points, low, end));
+    }
+    clusters.into_iter().map(|cluster| cluster.mean).collect()
+}
+
+/// One round of k-means.
+fn refine(points: &[Point], means: &mut [[f32; 3]]) {
+    let labs: Vec<Lab> = means.iter().map(|&mean| color::round(mean)).collect();
+    let entries = Entries::new(&labs);
+    let mut sums = vec![[0.0f32; 4]; means.len()];
+    for point in points {
+        let sum = &mut sums[(entries.nearest(color::round(point.lab)) & 255) as usize];
+        for axis in 0..3 {
+            sum[axis] += point.lab[axis] * point.weight;
+        }
+        sum[3] += point.weight;
+    }
+    for (mean, sum) in means.iter_mut().zip(sums) {
+        if sum[3] > 0.0 {
+            *mean = [sum[0] / sum[3], sum[1] / sum[3], sum[2] / sum[3]];
+        }
+    }
+}
