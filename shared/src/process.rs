@@ -387,12 +387,18 @@ impl Service {
         let Ok(probed) = pipeline::probe(source) else {
             return Ok(());
         };
+        let (bytes, limits, watch) = (source.clone(), self.pipeline_limits(), timer.clone());
+        let average =
+            work::run(move || Ok(pipeline::average_color(&bytes, &limits, &watch).ok())).await?;
         answer
             .begin("ImageInfo")
             .leaf("Format", probed.format.upper_name())
             .leaf("Width", probed.size.width)
             .leaf("Height", probed.size.height)
             .leaf("Quality", probed.quality.unwrap_or(100));
+        if let Some([r, g, b]) = average {
+            answer.leaf("Ave", format!("0x{r:02x}{g:02x}{b:02x}"));
+        }
         answer
             .leaf("Orientation", probed.orientation)
             .leaf("FrameCount", probed.frames)

@@ -39,7 +39,9 @@ impl Answer {
         let Some(start) = text.find(&open).map(|at| at + open.len()) else {
             return String::new();
         };
-        let end = text[start..].find(&close).map_or(text.len(), |at| start + at);
+        let end = text[start..]
+            .find(&close)
+            .map_or(text.len(), |at| start + at);
         text[start..end]
             .replace("&quot;", "\"")
             .replace("&lt;", "<")
@@ -56,9 +58,18 @@ impl Answer {
 /// # Panics
 ///
 /// If there is no well-formed answer within half a minute.
-pub fn request(server: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+pub fn request(
+    server: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Answer {
     let mut head = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
-    if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+    if !headers
+        .iter()
+        .any(|(name, _)| name.eq_ignore_ascii_case("host"))
+    {
         head.extend_from_slice(format!("Host: {server}\r\n").as_bytes());
     }
     for (name, value) in headers {
@@ -80,7 +91,9 @@ pub fn request(server: SocketAddr, method: &str, target: &str, headers: &[(&str,
 /// If the connection fails.
 pub fn exchange(server: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(server).expect("the server listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .expect("a timeout");
     // A server may answer and close before it has read everything.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
@@ -115,8 +128,15 @@ fn parse_answer(bytes: &[u8], method: &str) -> Answer {
     if answer.header("transfer-encoding") == "chunked" {
         answer.body = join_chunks(&answer.body);
     } else if method != "HEAD" && status != 304 {
-        let announced: usize = answer.header("content-length").parse().unwrap_or(answer.body.len());
-        assert_eq!(answer.body.len(), announced, "Content-Length says what came");
+        let announced: usize = answer
+            .header("content-length")
+            .parse()
+            .unwrap_or(answer.body.len());
+        assert_eq!(
+            answer.body.len(),
+            announced,
+            "Content-Length says what came"
+        );
     }
     answer
 }
@@ -124,9 +144,13 @@ fn parse_answer(bytes: &[u8], method: &str) -> Answer {
 fn join_chunks(mut bytes: &[u8]) -> Vec<u8> {
     let mut joined = Vec::new();
     loop {
-        let line = bytes.windows(2).position(|w| w == b"\r\n").expect("a chunk has a size line");
+        let line = bytes
+            .windows(2)
+            .position(|w| w == b"\r\n")
+            .expect("a chunk has a size line");
         let size = std::str::from_utf8(&bytes[..line]).expect("a chunk size is text");
-        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16).expect("a chunk size is hex");
+        let size = usize::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)
+            .expect("a chunk size is hex");
         if size == 0 {
             return joined;
         }
@@ -154,7 +178,9 @@ pub fn soft(width: u32, height: u32, turn: u32) -> Vec<u8> {
     let mut pixels = Vec::new();
     for y in 0..height {
         for x in 0..width {
-            let wave = |v: u32, k: u32| ((f64::from(v * k + turn * 37) / 40.0).sin() * 100.0 + 128.0) as u8;
+            let wave = |v: u32, k: u32| {
+                ((f64::from(v * k + turn * 37) / 40.0).sin() * 100.0 + 128.0) as u8
+            };
             pixels.extend_from_slice(&[wave(x, 1), wave(y, 1), wave(x + y, 2)]);
         }
     }
@@ -169,7 +195,12 @@ pub fn soft(width: u32, height: u32, turn: u32) -> Vec<u8> {
 pub fn jpeg(width: u16, height: u16, turn: u32) -> Vec<u8> {
     let mut bytes = Vec::new();
     jpeg_encoder::Encoder::new(&mut bytes, 90)
-        .encode(&soft(width.into(), height.into(), turn), width, height, jpeg_encoder::ColorType::Rgb)
+        .encode(
+            &soft(width.into(), height.into(), turn),
+            width,
+            height,
+            jpeg_encoder::ColorType::Rgb,
+        )
         .expect("a picture that a JPEG can hold");
     bytes
 }
@@ -183,10 +214,16 @@ pub fn png(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, width, height);
     let rgba = pixels.len() == (width * height * 4) as usize;
-    encoder.set_color(if rgba { png::ColorType::Rgba } else { png::ColorType::Rgb });
+    encoder.set_color(if rgba {
+        png::ColorType::Rgba
+    } else {
+        png::ColorType::Rgb
+    });
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header().expect("a header");
-    writer.write_image_data(pixels).expect("as many bytes as the size asks for");
+    writer
+        .write_image_data(pixels)
+        .expect("as many bytes as the size asks for");
     writer.finish().expect("the end");
     bytes
 }
@@ -200,7 +237,11 @@ pub fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     for byte in &bytes[12..29] {
         crc ^= u32::from(*byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 { 0xEDB8_8320 ^ (crc >> 1) } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                0xEDB8_8320 ^ (crc >> 1)
+            } else {
+                crc >> 1
+            };
         }
     }
     bytes[29..33].copy_from_slice(&(!crc).to_be_bytes());
@@ -237,12 +278,15 @@ pub fn read_gif(bytes: &[u8]) -> Gif {
     while let Some(frame) = decoder.read_next_frame().expect("a well-formed frame") {
         delays.push(frame.delay);
         let before = canvas.clone();
-        let at = |x: u16, y: u16| (usize::from(frame.top + y) * usize::from(width) + usize::from(frame.left + x)) * 4;
+        let at = |x: u16, y: u16| {
+            (usize::from(frame.top + y) * usize::from(width) + usize::from(frame.left + x)) * 4
+        };
         for y in 0..frame.height {
             for x in 0..frame.width {
                 let source = (usize::from(y) * usize::from(frame.width) + usize::from(x)) * 4;
                 if frame.buffer[source + 3] != 0 {
-                    canvas[at(x, y)..at(x, y) + 4].copy_from_slice(&frame.buffer[source..source + 4]);
+                    canvas[at(x, y)..at(x, y) + 4]
+                        .copy_from_slice(&frame.buffer[source..source + 4]);
                 }
             }
         }
@@ -275,7 +319,11 @@ pub fn read_gif(bytes: &[u8]) -> Gif {
 ///
 /// If they have not the same number of pixels.
 pub fn distance(a: &[u8], a_channels: usize, b: &[u8], b_channels: usize) -> f64 {
-    assert_eq!(a.len() / a_channels, b.len() / b_channels, "the same number of pixels");
+    assert_eq!(
+        a.len() / a_channels,
+        b.len() / b_channels,
+        "the same number of pixels"
+    );
     let sum: u64 = a
         .chunks_exact(a_channels)
         .zip(b.chunks_exact(b_channels))

@@ -7,6 +7,7 @@
 //! errors tell them apart by their place.
 
 mod animate;
+mod average;
 mod color;
 mod decode;
 mod delay;
@@ -18,6 +19,7 @@ mod plan;
 mod prepare;
 mod probe;
 
+pub use average::average_color;
 pub use codec_gif::Preset;
 pub use codec_jpeg::{Scans, Simd};
 pub use error::{Error, Fault};

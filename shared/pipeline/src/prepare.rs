@@ -109,7 +109,7 @@ pub fn prepare(
 }
 
 /// Probes a source and holds it to the limits that every source has.
-fn accept(bytes: &Bytes, limits: &Limits) -> Result<SourceInfo, Fault> {
+pub(crate) fn accept(bytes: &Bytes, limits: &Limits) -> Result<SourceInfo, Fault> {
     limits.check_bytes(bytes)?;
     let info = probe(bytes)?;
     limits.check_source(&info)?;

@@ -1,0 +1,64 @@
+//! The average color of a picture, as `ImageInfo/Ave` tells it.
+
+use raster::{Layout, Watch};
+
+use crate::decode::{Color, decode};
+use crate::{Error, Limits, prepare};
+
+/// The mean of all pixels, red, green and blue, in sRGB values; transparent pixels count for as much as they show
+/// over white.
+///
+/// Cost: one decode.
+///
+/// # Errors
+///
+/// [`Error::Source`] for what is over the limits or cannot be decoded, [`Error::Stopped`] if `watch` says so.
+pub fn average_color(
+    bytes: &bytes::Bytes,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<[u8; 3], Error> {
+    let object = |fault| Error::Source { index: 0, fault };
+    let info = prepare::accept(bytes, limits).map_err(object)?;
+    watch.check()?;
+    let frame = decode(bytes, &info, Color::Srgb).map_err(object)?.frame;
+    watch.check()?;
+    let mut sums = [0_u64; 3];
+    for pixel in frame.pixels().chunks_exact(frame.layout().channels()) {
+        let rgb = match frame.layout() {
+            Layout::Gray => [pixel[0]; 3],
+            Layout::Rgb => [pixel[0], pixel[1], pixel[2]],
+            Layout::Rgba => {
+                let alpha = u32::from(pixel[3]);
+                [0, 1, 2].map(|c| ((u32::from(pixel[c]) * alpha + 255 * (255 - alpha)) / 255) as u8)
+            }
+        };
+        for (sum, value) in sums.iter_mut().zip(rgb) {
+            *sum += u64::from(value);
+        }
+    }
+    let count = frame.size().pixels();
+    Ok(sums.map(|sum| ((sum + count / 2) / count) as u8))
+}
+
+#[cfg(test)]
+mod tests {
+    use raster::{Frame, Size, Unwatched};
+
+    use super::*;
+
+    #[test]
+    fn is_the_mean_of_all_pixels() {
+        let pixels = vec![200, 0, 10, 255, 0, 100, 30, 0];
+        let frame = Frame::new(Size::new(2, 1), Layout::Rgba, pixels).expect("two pixels");
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, 2, 1);
+        encoder.set_color(png::ColorType::Rgba);
+        let mut writer = encoder.write_header().expect("a header");
+        writer.write_image_data(frame.pixels()).expect("two pixels");
+        writer.finish().expect("the end");
+        let average = average_color(&file.into(), &Limits::default(), &Unwatched);
+        // The second pixel is transparent, hence white.
+        assert_eq!(average.expect("a picture"), [228, 128, 133]);
+    }
+}
