@@ -1,0 +1,9 @@
+//! The whole service: a real server on a free port over a real folder, spoken to over sockets.
+
+mod animate;
+mod authority;
+mod interlace;
+mod modes;
+mod objects;
+mod refusals;
+mod server;

@@ -1,0 +1,208 @@
+//! The object API around the rules.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::server::{HOST, Server};
+
+#[test]
+fn what_is_put_is_got() {
+    let server = Server::open();
+    let put = server.put(
+        "/dir/a%20b%2Bc+d.txt",
+        &[("Content-Type", "text/plain"), ("x-cos-meta-author", "someone"), ("Cache-Control", "max-age=5")],
+        b"hello",
+    );
+    assert_eq!((put.status, put.body.len()), (200, 0));
+    assert_eq!(put.header("etag"), "\"5d41402abc4b2a76b9719d911017c592\"");
+    // CRC-64/XZ of `hello`, by an independent tool.
+    assert_eq!(put.header("x-cos-hash-crc64ecma"), "13726246785078427303");
+    let got = server.get("/dir%2Fa%20b%2Bc%2Bd.txt");
+    assert_eq!((got.status, got.body.as_slice()), (200, &b"hello"[..]));
+    for (name, value) in [
+        ("content-type", "text/plain"),
+        ("x-cos-meta-author", "someone"),
+        ("cache-control", "max-age=5"),
+        ("content-length", "5"),
+        ("accept-ranges", "bytes"),
+        ("x-content-type-options", "nosniff"),
+    ] {
+        assert_eq!(got.header(name), value, "{name}");
+    }
+    assert!(!got.header("last-modified").is_empty() && !got.header("date").is_empty());
+    let head = server.send("HEAD", "/dir/a%20b%2Bc+d.txt", &[], b"");
+    assert_eq!((head.status, head.header("content-length")), (200, "5"));
+    assert_eq!(server.send("DELETE", "/dir/a%20b%2Bc+d.txt", &[], b"").status, 204);
+    server.lacks("/dir/a%20b%2Bc+d.txt");
+    assert_eq!(server.send("DELETE", "/dir/a%20b%2Bc+d.txt", &[], b"").status, 204);
+}
+
+#[test]
+fn conditions_and_ranges() {
+    let server = Server::open();
+    let etag = server.put("/a", &[], b"0123456789").header("etag").to_owned();
+    let get = |name: &str, value: &str| server.send("GET", "/a", &[(name, value)], b"");
+    let same = get("If-None-Match", &etag);
+    assert_eq!((same.status, same.header("content-length"), same.body.len()), (304, "0", 0));
+    assert_eq!(get("If-None-Match", "\"other\"").status, 200);
+    assert_eq!(get("If-Match", "\"other\"").xml("Code"), "PreconditionFailed");
+    for (range, status, body) in [
+        ("bytes=0-3", 206, "0123"),
+        ("bytes=8-", 206, "89"),
+        ("bytes=-3", 206, "789"),
+        ("bytes=5-100", 206, "56789"),
+        ("bytes=3-2", 200, "0123456789"),
+        ("lines=1-2", 200, "0123456789"),
+    ] {
+        let answer = get("Range", range);
+        assert_eq!((answer.status, answer.text().as_str()), (status, body), "{range}");
+    }
+    assert_eq!(get("Range", "bytes=0-3").header("content-range"), "bytes 0-3/10");
+    let behind = get("Range", "bytes=10-");
+    assert_eq!((behind.status, behind.xml("Code").as_str()), (416, "InvalidRange"));
+}
+
+#[test]
+fn digests_are_checked() {
+    let server = Server::open();
+    let right = STANDARD.encode([0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b, 0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17, 0xc5, 0x92]);
+    assert_eq!(server.put("/a", &[("Content-MD5", &right)], b"hello").status, 200);
+    let wrong = server.put("/b", &[("Content-MD5", &right)], b"hellO");
+    assert_eq!((wrong.status, wrong.xml("Code").as_str()), (400, "BadDigest"));
+    assert_eq!(server.put("/b", &[("Content-MD5", "xyz")], b"hello").xml("Code"), "InvalidDigest");
+    server.lacks("/b");
+    let large = "v".repeat(3000);
+    assert_eq!(server.put("/b", &[("x-cos-meta-a", &large)], b"").xml("Code"), "MetadataTooLarge");
+}
+
+#[test]
+fn lists_come_in_pages() {
+    let server = Server::open();
+    for key in ["a/1", "a/2", "b", "c/1", "d%26%3C"] {
+        assert_eq!(server.put(&format!("/{key}"), &[], b"x").status, 200);
+    }
+    let all = server.get("/");
+    assert_eq!(all.status, 200);
+    assert_eq!(all.text().matches("<Contents>").count(), 5);
+    assert!(all.text().contains("<Key>d&amp;&lt;</Key>"));
+    assert_eq!(all.xml("IsTruncated"), "false");
+    let grouped = server.get("/?delimiter=/");
+    assert_eq!(grouped.text().matches("<CommonPrefixes>").count(), 2);
+    assert_eq!(grouped.text().matches("<Contents>").count(), 2);
+    let page = server.get("/?max-keys=2");
+    assert_eq!((page.xml("IsTruncated").as_str(), page.xml("NextMarker").as_str()), ("true", "a/2"));
+    let next = server.get("/?max-keys=2&marker=a%2F2&encoding-type=url");
+    assert!(next.text().contains("<Key>b</Key>") && next.text().contains("<Key>c/1</Key>"));
+    assert_eq!(server.get("/?prefix=c").text().matches("<Contents>").count(), 1);
+    assert_eq!(server.get("/?max-keys=many").xml("Code"), "InvalidArgument");
+    assert_eq!(server.send("HEAD", "/", &[], b"").status, 200);
+}
+
+#[test]
+fn uploads_in_parts_are_joined_and_may_be_processed() {
+    let server = Server::open();
+    let source = service_tests::jpeg(300, 300, 4);
+    let (first, second) = source.split_at(source.len() / 2);
+    let begun = server.send("POST", "/big.jpg?uploads", &[("Content-Type", "image/jpeg")], b"");
+    let id = begun.xml("UploadId");
+    assert!(!id.is_empty(), "{}", begun.text());
+    let part = |number: u32, bytes: &[u8]| {
+        let answer = server.put(&format!("/big.jpg?partNumber={number}&uploadId={id}"), &[], bytes);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.header("etag").to_owned()
+    };
+    let tags = [part(1, first), part(2, second)];
+    assert!(server.get("/?uploads").text().contains(&id));
+    assert_eq!(server.get(&format!("/big.jpg?uploadId={id}")).text().matches("<Part>").count(), 2);
+    let document = |tags: &[String]| {
+        let parts: String = tags
+            .iter()
+            .enumerate()
+            .map(|(n, tag)| format!("<Part><PartNumber>{}</PartNumber><ETag>{tag}</ETag></Part>", n + 1))
+            .collect();
+        format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>")
+    };
+    let complete = |body: &str, operations: &str| {
+        server.send("POST", &format!("/big.jpg?uploadId={id}"), &[("Pic-Operations", operations)], body.as_bytes())
+    };
+    let rules = r#"{"is_pic_info":1,"rules":[{"fileid":"p.jpg","rule":"imageMogr2/interlace/1"}]}"#;
+    // Faults of the request leave the upload open.
+    assert_eq!(complete(&document(&tags), "{").xml("Code"), "InvalidPicOperations");
+    assert_eq!(complete("<x/>", rules).xml("Code"), "MalformedXML");
+    let wrong = [tags[0].clone(), "\"0\"".to_owned()];
+    assert_eq!(complete(&document(&wrong), rules).xml("Code"), "InvalidPart");
+    let done = complete(&document(&tags), rules);
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert!(done.text().contains("<CompleteMultipartUploadResult>"));
+    assert!(done.text().contains("<ProcessResults><Object><Key>p.jpg</Key>"), "{}", done.text());
+    assert!(done.text().contains("<ImageInfo><Format>JPEG</Format><Width>300</Width>"));
+    assert_eq!(server.get("/big.jpg").body, source);
+    assert_eq!(service_tests::frame_marker(&server.get("/p.jpg").body), Some(0xC2));
+    assert_eq!(complete(&document(&tags), rules).xml("Code"), "NoSuchUpload");
+}
+
+#[test]
+fn objects_are_copied() {
+    let server = Server::open();
+    server.put("/a%20b.txt", &[("x-cos-meta-k", "v"), ("Content-Type", "text/plain")], b"hello");
+    let source = format!("{HOST}/a%20b.txt");
+    let copied = server.put("/copy", &[("x-cos-copy-source", &source)], b"");
+    assert_eq!(copied.status, 200, "{}", copied.text());
+    assert_eq!(copied.xml("ETag"), "\"5d41402abc4b2a76b9719d911017c592\"");
+    let copy = server.get("/copy");
+    assert_eq!((copy.text().as_str(), copy.header("x-cos-meta-k")), ("hello", "v"));
+    let replaced = [
+        ("x-cos-copy-source", source.as_str()),
+        ("x-cos-metadata-directive", "Replaced"),
+        ("Content-Type", "text/css"),
+    ];
+    assert_eq!(server.put("/copy", &replaced, b"").status, 200);
+    assert_eq!(server.get("/copy").header("content-type"), "text/css");
+    assert_eq!(server.get("/copy").header("x-cos-meta-k"), "");
+    assert_eq!(server.put("/x", &[("x-cos-copy-source", "evil.net/a")], b"").xml("Code"), "InvalidArgument");
+    let absent = format!("{HOST}/absent");
+    assert_eq!(server.put("/x", &[("x-cos-copy-source", &absent)], b"").xml("Code"), "NoSuchKey");
+}
+
+#[test]
+fn odd_keys_are_names_not_paths() {
+    let server = Server::open();
+    for key in ["/../../outside", "/a//b", "/a/", "/a/b/../c", "/%E7%9B%AE%E5%BD%95/x%20y", "/a/b", "/a", "/.mogr/x", "/con", "/A"] {
+        let body = key.as_bytes();
+        assert_eq!(server.put(key, &[], body).status, 200, "{key}");
+    }
+    for key in ["/../../outside", "/a//b", "/a/", "/a/b/../c", "/%E7%9B%AE%E5%BD%95/x%20y", "/a/b", "/a", "/.mogr/x", "/con", "/A"] {
+        assert_eq!(server.get(key).text(), key, "{key}");
+    }
+    let beside = std::fs::read_dir(server.folder.path()).expect("the folder").count();
+    assert_eq!(beside, 1, "nothing is outside the bucket's folder");
+    let long = format!("/{}", "k".repeat(1025));
+    assert_eq!(server.put(&long, &[], b"x").xml("Code"), "KeyTooLong");
+    assert_eq!(server.put("/%ff", &[], b"x").xml("Code"), "InvalidURI");
+}
+
+#[test]
+fn browsers_of_allowed_origins_may_ask() {
+    let server = Server::with(
+        "[anonymous]\npolicy = \"open\"\n[[cors]]\norigins = [\"https://*.example.com\"]\nmethods = [\"GET\", \"PUT\"]\n\
+         headers = [\"*\"]\nexpose = [\"ETag\"]\nmax_age = 600\n",
+    );
+    let preflight = |origin: &str, method: &str| {
+        let headers = [
+            ("Origin", origin),
+            ("Access-Control-Request-Method", method),
+            ("Access-Control-Request-Headers", "authorization, pic-operations"),
+        ];
+        server.send("OPTIONS", "/a", &headers, b"")
+    };
+    let allowed = preflight("https://www.example.com", "PUT");
+    assert_eq!(allowed.status, 200);
+    assert_eq!(allowed.header("access-control-allow-origin"), "https://www.example.com");
+    assert_eq!(allowed.header("access-control-allow-headers"), "authorization, pic-operations");
+    assert_eq!(preflight("https://evil.net", "PUT").status, 403);
+    assert_eq!(preflight("https://www.example.com", "DELETE").status, 403);
+    server.put("/a", &[], b"x");
+    let got = server.send("GET", "/a", &[("Origin", "https://www.example.com")], b"");
+    assert_eq!(got.header("access-control-expose-headers"), "ETag");
+    assert_eq!(server.get("/a").header("access-control-allow-origin"), "");
+}
