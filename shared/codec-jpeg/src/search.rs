@@ -18,6 +18,10 @@ const SAMPLE: usize = 2048;
 const SPARSEST: usize = 8;
 /// Where the first AC scans are cut in two; 63 is not at all.
 const SPLITS: [u8; 6] = [63, 5, 8, 2, 12, 18];
+/// Where refining AC scans are cut, if they are.
+const REFINED: u8 = 24;
+/// A point transform that takes this part more than the best may have a better one behind it.
+const NEAR: u64 = 50;
 
 /// Counts scans of one component on a sample of its rows, each scan once.
 struct Costs<'p> {
@@ -111,20 +115,45 @@ pub(crate) fn smallest_ac(
     };
     let luma = picture.color == Color::Other || index == 0 || index == 3;
     let most = if luma { 3 } else { 2 };
-    let split = if luma { 5 } else { 63 };
-    // The cost has one minimum over the point transforms, near enough.
-    let mut best = (costs.script(split, 0)?, split, 0);
-    for al in 1..=most {
-        let bits = costs.script(split, al)?;
-        if bits >= best.0 && al > 1 {
+    // The best point transform at one split, then the best split there, until neither moves.
+    let mut best = (costs.script(8, 1)?, 8, 1);
+    loop {
+        let before = best;
+        for rising in [true, false] {
+            let (_, split, mut al) = best;
+            while if rising { al < most } else { al > 0 } {
+                al = if rising { al + 1 } else { al - 1 };
+                let bits = costs.script(split, al)?;
+                if bits >= best.0 + best.0 / NEAR {
+                    break;
+                }
+                best = best.min((bits, split, al));
+            }
+        }
+        for split in SPLITS {
+            best = best.min((costs.script(split, best.2)?, split, best.2));
+        }
+        if best == before {
             break;
         }
-        best = best.min((bits, split, al));
     }
-    for other in SPLITS {
-        best = best.min((costs.script(other, best.2)?, other, best.2));
+    let mut scans = Vec::new();
+    for scan in ac_scans(index, best.1, best.2) {
+        let halves = [(1, REFINED), (REFINED + 1, 63)]
+            .map(|(ss, se)| Scan::ac(index, ss, se, scan.ah, scan.al));
+        if scan.ah > 0 {
+            let mut bits = 0;
+            for half in &halves {
+                bits += costs.of(half.clone())?;
+            }
+            if bits < costs.of(scan.clone())? {
+                scans.extend(halves);
+                continue;
+            }
+        }
+        scans.push(scan);
     }
-    Ok(ac_scans(index, best.1, best.2))
+    Ok(scans)
 }
 
 /// The DC scans of the picture that take least: components together or alone, in one or two steps.
