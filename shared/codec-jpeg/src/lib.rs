@@ -7,6 +7,7 @@
 
 mod bits;
 mod coefficients;
+mod default_tables;
 mod encoder;
 mod entropy;
 mod error;

@@ -23,6 +23,8 @@ const DNL: u8 = 0xDC;
 pub(crate) struct Segment<'a> {
     pub(crate) marker: u8,
     pub(crate) payload: &'a [u8],
+    /// Where its payload ends in the file.
+    pub(crate) end: usize,
 }
 
 /// A component as `SOFn` declares it (T.81, B.2.2).
@@ -113,7 +115,6 @@ pub(crate) struct Structure<'a> {
     pub(crate) frame: FrameHeader,
     pub(crate) steps: Vec<Step<'a>>,
     /// Where the picture ends: behind EOI, or the end of the data where there is none.
-    #[allow(dead_code)]
     pub(crate) end: usize,
     pub(crate) has_eoi: bool,
 }
@@ -201,7 +202,11 @@ impl<'a> Structure<'a> {
                         frame.size.height = u32::from(u16::from_be_bytes([high, low]));
                     }
                 }
-                APP0..=0xEF | COM => segments.push(Segment { marker, payload }),
+                APP0..=0xEF | COM => segments.push(Segment {
+                    marker,
+                    payload,
+                    end: position,
+                }),
                 SOS => {
                     let Some(frame) = &frame else {
                         return malformed("a scan before the frame header");

@@ -2,7 +2,7 @@
 
 use crate::Metadata;
 use crate::header::orientation;
-use crate::marker::Segment;
+use crate::marker::{Segment, Structure};
 
 /// The APPn and COM segments to write, whole, in the order of the source.
 pub(crate) fn kept(segments: &[Segment], metadata: Metadata) -> Vec<u8> {
@@ -39,4 +39,25 @@ fn write_essential(segment: &Segment, out: &mut Vec<u8>) {
         ]);
         write(segment.marker, &exif, out);
     }
+}
+
+/// The file `source` up to its end, with none but the segments that are kept, and all else as it is.
+pub(crate) fn source_with_kept(
+    source: &[u8],
+    structure: &Structure,
+    metadata: Metadata,
+) -> Vec<u8> {
+    if metadata == Metadata::All {
+        return source[..structure.end].to_vec();
+    }
+    let mut out = Vec::new();
+    let mut from = 0;
+    for segment in &structure.segments {
+        // Marker and length are 4 bytes; fill bytes before them are part of what stays.
+        out.extend(&source[from..segment.end - segment.payload.len() - 4]);
+        write_essential(segment, &mut out);
+        from = segment.end;
+    }
+    out.extend(&source[from..structure.end]);
+    out
 }

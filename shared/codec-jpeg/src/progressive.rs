@@ -41,7 +41,7 @@ impl Plane {
 }
 
 /// Decodes `data`, the entropy-coded data of `scan`. `tables` holds a table for each component of a first DC scan,
-/// or one for an AC scan.
+/// or one for an AC scan. True if all of it could be decoded.
 ///
 /// # Errors
 ///
@@ -55,13 +55,17 @@ pub(crate) fn decode(
     planes: &mut [Plane],
     damage: Damage,
     watch: &dyn Watch,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
+    let mut whole = true;
     for &(index, _, _) in &scan.components {
-        if !planes[index].send(scan) && damage == Damage::Refuse {
-            return malformed(format!(
-                "scan Ss {} Se {} Ah {} Al {} does not follow from those before it",
-                scan.ss, scan.se, scan.ah, scan.al
-            ));
+        if !planes[index].send(scan) {
+            if damage == Damage::Refuse {
+                return malformed(format!(
+                    "scan Ss {} Se {} Ah {} Al {} does not follow from those before it",
+                    scan.ss, scan.se, scan.ah, scan.al
+                ));
+            }
+            whole = false;
         }
     }
     let single = scan.components.len() == 1;
@@ -96,6 +100,7 @@ pub(crate) fn decode(
                     return malformed(format!("RST{number} is missing in row {row} of a scan"));
                 }
                 lost = !found;
+                whole &= found;
                 number = (number + 1) & 7;
                 state.predictions = [0; 4];
                 state.end_run = 0;
@@ -125,10 +130,11 @@ pub(crate) fn decode(
                     ));
                 }
                 lost = true;
+                whole = false;
             }
         }
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// What goes from block to block.

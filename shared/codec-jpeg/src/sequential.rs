@@ -31,7 +31,7 @@ struct Scan<'s, 't> {
 /// 1024 at most.
 const DC_LIMIT: i32 = 1 << 14;
 
-/// Decodes `data`, the entropy-coded data of a scan of `parts`.
+/// Decodes `data`, the entropy-coded data of a scan of `parts`; true if all of it could be.
 ///
 /// # Errors
 ///
@@ -45,7 +45,7 @@ pub(crate) fn decode(
     kernel: Kernel,
     damage: Damage,
     watch: &dyn Watch,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let single = parts.len() == 1;
     let mut shapes = [(1, 1); 4];
     let (columns, rows) = if single {
@@ -84,7 +84,7 @@ pub(crate) fn decode(
     };
     let mut left = interval;
     let mut number = 0;
-    let mut lost = false;
+    let (mut lost, mut whole) = (false, true);
     for row in 0..rows {
         watch.check()?;
         let mut column = 0;
@@ -95,6 +95,7 @@ pub(crate) fn decode(
                     return malformed(format!("RST{number} is missing in row {row} of a scan"));
                 }
                 lost = !found;
+                whole &= found;
                 number = (number + 1) & 7;
                 scan.predictions = [0; 4];
                 left = interval;
@@ -108,11 +109,12 @@ pub(crate) fn decode(
                     ));
                 }
                 lost = true;
+                whole = false;
             }
             column = end;
         }
     }
-    Ok(())
+    Ok(whole)
 }
 
 /// Decodes a piece of a row of MCUs; says what is wrong with its data, if something is. What came before stays.

@@ -10,7 +10,7 @@ use crate::marker::{Extent, FrameHeader, SOF2, ScanHeader, Step, Structure, malf
 use crate::progressive::{self, Plane};
 use crate::sequential::{self, Part};
 use crate::write::{Picture, WriteOptions, write};
-use crate::{Damage, Error, Process, TranscodeOptions, metadata};
+use crate::{Damage, Error, Process, TranscodeOptions, default_tables, metadata};
 
 /// What [`transcode`] made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Transcoded {
 /// - Keeps the quantization tables, and of the APPn and COM segments what `options.metadata` says. Segments between
 ///   scans come before the frame. What follows EOI (other pictures, appended files) is dropped.
 /// - Writes optimal Huffman tables and no restart markers.
-/// - Where the source is in the wanted form already and would grow, the bytes of the source are the result.
+/// - Where the source is in the wanted form already and would not become smaller, its own scans are the result.
 /// - Memory: up to 70 bytes for each 8x8 block and 2 for each coefficient other than zero; for a progressive source
 ///   first 128 for each block.
 ///
@@ -48,7 +48,7 @@ pub fn transcode(
     watch.check()?;
     let structure = Structure::parse(source, Extent::Whole, options.damage, &options.limits)?;
     let kernel = Kernel::detect(options.simd);
-    let picture = decode(&structure, options.damage, kernel, watch)?;
+    let (picture, whole) = decode(&structure, options.damage, kernel, watch)?;
     let from = process(&structure.frame);
     let to = options.process.unwrap_or(from);
     let write_options = WriteOptions {
@@ -58,7 +58,13 @@ pub fn transcode(
         threads: options.threads,
     };
     let segments = metadata::kept(&structure.segments, options.metadata);
-    let bytes = write(&picture, &segments, write_options, watch)?;
+    let mut bytes = write(&picture, &segments, write_options, watch)?;
+    if to == from && whole {
+        let as_it_is = metadata::source_with_kept(source, &structure, options.metadata);
+        if as_it_is.len() <= bytes.len() {
+            bytes = as_it_is;
+        }
+    }
     Ok(Transcoded {
         grew: bytes.len() > source.len(),
         bytes,
@@ -88,15 +94,25 @@ impl Tables {
     }
 }
 
-/// Decodes all scans.
+/// Decodes all scans; with true if nothing was damaged.
 fn decode(
     structure: &Structure,
     damage: Damage,
     kernel: Kernel,
     watch: &dyn Watch,
-) -> Result<Picture, Error> {
+) -> Result<(Picture, bool), Error> {
     let frame = &structure.frame;
     let mut tables = Tables::default();
+    if !structure
+        .steps
+        .iter()
+        .any(|step| matches!(step, Step::Huffman(..)))
+    {
+        for (class, slot, table) in default_tables::all() {
+            tables.huffman[usize::from(class)][usize::from(slot)] = Some(table);
+        }
+    }
+    let mut whole = structure.has_eoi;
     let mut quantization: [Option<[u16; 64]>; 4] = [None; 4];
     let mut components: Vec<Component> = Vec::new();
     let mut planes: Vec<Plane> = Vec::new();
@@ -130,12 +146,13 @@ fn decode(
                     }
                 }
                 if frame.marker == SOF2 {
-                    decode_progressive(scan, data, frame, &tables, &mut planes, damage, watch)?;
+                    whole &=
+                        decode_progressive(scan, data, frame, &tables, &mut planes, damage, watch)?;
                 } else {
                     if first.len() < scan.components.len() {
                         return malformed("a component is in two scans of a sequential picture");
                     }
-                    decode_sequential(
+                    whole &= decode_sequential(
                         scan,
                         data,
                         frame,
@@ -179,12 +196,13 @@ fn decode(
     for (component, slot) in components.iter_mut().zip(slots) {
         component.quantization = slot;
     }
-    Ok(Picture {
+    let picture = Picture {
         size: frame.size,
         components,
         quantization,
         color: color(frame, &structure.segments),
-    })
+    };
+    Ok((picture, whole))
 }
 
 fn component(frame: &FrameHeader, index: usize, quantization: u8) -> Component {
@@ -206,7 +224,7 @@ fn decode_progressive(
     planes: &mut [Plane],
     damage: Damage,
     watch: &dyn Watch,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     let mut symbols = Vec::new();
     for &(_, dc, ac) in &scan.components {
         if scan.ss > 0 {
@@ -237,7 +255,7 @@ fn decode_sequential(
     kernel: Kernel,
     damage: Damage,
     watch: &dyn Watch,
-) -> Result<(), Error> {
+) -> Result<bool, Error> {
     // Components share tables; each is made once.
     let mut dc: [Option<SymbolTable>; 4] = Default::default();
     let mut ac: [Option<RunTable>; 4] = Default::default();

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use codec_jpeg::{
-    Damage, Error, Limits, Process, Scans, Simd, TranscodeOptions, Transcoded, read_header,
-    transcode,
+    Damage, Error, Limits, Metadata, Process, Scans, Simd, TranscodeOptions, Transcoded,
+    read_header, transcode,
 };
 use raster::Unwatched;
 use zune_jpeg::JpegDecoder;
@@ -185,6 +185,60 @@ fn says_what_is_not_supported_and_what_is_broken() {
     ] {
         let error = run(&fixture(name), &TranscodeOptions::default()).expect_err(name);
         assert!(matches!(error, Error::Malformed(_)), "{name}: {error}");
+    }
+}
+
+#[test]
+fn files_without_huffman_tables_have_the_default_ones() {
+    let options = TranscodeOptions::default();
+    let made = run(&fixture("bad_dht_missing"), &options).expect("Motion JPEG is like this");
+    let shown = pixels_by_zune(&made.bytes).expect("a whole file");
+    // The source of all damaged files is the same one, and this is all of it but for its end.
+    let keep = TranscodeOptions {
+        damage: Damage::Keep,
+        ..options
+    };
+    let beginning = run(&fixture("truncated_p50"), &keep).expect("half a file");
+    let begins = pixels_by_zune(&beginning.bytes).expect("a whole file");
+    let half = shown.len() / 3;
+    assert!(shown[..half] == begins[..half]);
+}
+
+#[test]
+fn what_is_smallest_already_stays_as_it_is() {
+    for name in LEGAL {
+        let options = TranscodeOptions::default();
+        let once = run(&fixture(name), &options).expect(name);
+        let mut longer = once.bytes.clone();
+        longer.extend(b"appended");
+        let twice = run(&longer, &options).expect(name);
+        assert!(twice.bytes == once.bytes, "{name}");
+        assert!(!twice.grew);
+    }
+}
+
+#[test]
+fn essential_metadata_is_icc_adobe_and_orientation() {
+    let options = TranscodeOptions {
+        metadata: Metadata::Essential,
+        ..TranscodeOptions::default()
+    };
+    for name in LEGAL {
+        let before = read_header(&fixture(name)).expect(name);
+        for process in [Process::Progressive, Process::Baseline] {
+            let process = Some(process);
+            let options = TranscodeOptions {
+                process,
+                ..options.clone()
+            };
+            let made = run(&fixture(name), &options).expect(name);
+            let after = read_header(&made.bytes).expect(name);
+            assert_eq!(after.adobe_transform, before.adobe_transform, "{name}");
+            assert_eq!(after.jfif, before.jfif, "{name}");
+            assert_eq!(after.quality, before.quality, "{name}");
+            let turned = before.orientation.filter(|&value| value > 1);
+            assert_eq!(after.orientation, turned, "{name}");
+        }
     }
 }
 
