@@ -110,7 +110,7 @@ fn in_parallel<T: Send, E: Send>(
     };
     let mut done: Vec<(usize, Result<T, E>)> = std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads.min(count))
-            .map(|_| scope.spawn(&worker))
+            .map(|_| scope.spawn(worker))
             .collect();
         let mut done = worker();
         for other in others {

@@ -98,8 +98,7 @@ pub(crate) enum Plan {
     Unchanged,
     /// JPEG to JPEG, coefficient by coefficient.
     Transcode {
-        /// `None` keeps the source's.
-        process: Option<Process>,
+        process: Process,
         metadata: Metadata,
     },
     /// Decode, turn, encode.
@@ -136,10 +135,7 @@ impl Plan {
             Some(rules::Format::Png) => Format::Png,
             None => info.format,
         };
-        let process = ask.interlace.map(|progressive| match progressive {
-            true => Process::Progressive,
-            false => Process::Baseline,
-        });
+        let process = ask.interlace.map(process_of);
         let same = format == info.format;
         let target = match format {
             Format::Jpeg if same && !turned && !lowers_quality(ask.quality, info) => {
@@ -151,6 +147,7 @@ impl Plan {
                     } else {
                         Metadata::All
                     };
+                    let process = process.unwrap_or(process_of(info.progressive));
                     Self::Transcode { process, metadata }
                 });
             }
@@ -173,6 +170,14 @@ impl Plan {
     /// True where the result shows the same pixels as the source.
     pub(crate) fn keeps_pixels(self) -> bool {
         matches!(self, Self::Unchanged | Self::Transcode { .. })
+    }
+}
+
+pub(crate) fn process_of(progressive: bool) -> Process {
+    if progressive {
+        Process::Progressive
+    } else {
+        Process::Baseline
     }
 }
 
@@ -234,7 +239,7 @@ mod tests {
     fn re_codes_a_jpeg_where_its_pixels_may_stay() {
         let transcode = |process, metadata| Plan::Transcode { process, metadata };
         let (all, essential) = (Metadata::All, Metadata::Essential);
-        let progressive = transcode(Some(Process::Progressive), all);
+        let progressive = transcode(Process::Progressive, all);
         plans("imageMogr2/interlace/1", Format::Jpeg, progressive);
         plans(
             "imageMogr2/format/jpg/interlace/1",
@@ -251,14 +256,18 @@ mod tests {
             Format::Jpeg,
             progressive,
         );
-        let baseline = transcode(Some(Process::Baseline), all);
+        let baseline = transcode(Process::Baseline, all);
         plans("imageMogr2/interlace/0", Format::Jpeg, baseline);
         plans(
             "imageMogr2/interlace/1|imageMogr2/interlace/0",
             Format::Jpeg,
             baseline,
         );
-        plans("imageMogr2/strip", Format::Jpeg, transcode(None, essential));
+        plans(
+            "imageMogr2/strip",
+            Format::Jpeg,
+            transcode(Process::Baseline, essential),
+        );
         plans("imageMogr2/format/jpg", Format::Jpeg, Plan::Unchanged);
         plans("imageMogr2", Format::Jpeg, Plan::Unchanged);
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use bytes::Bytes;
 use codec_gif::GifFrame;
-use codec_jpeg::{Damage, Metadata, Process, TranscodeOptions};
+use codec_jpeg::{Damage, Metadata, TranscodeOptions};
 use raster::{Orientation, Size, Watch};
 use rules::Rule;
 
@@ -129,7 +129,7 @@ fn execute(
         Plan::Unchanged => return Ok(bytes.clone()),
         Plan::Transcode { process, metadata } => {
             let transcode_options = TranscodeOptions {
-                process,
+                process: Some(process),
                 scans: options.scans,
                 metadata,
                 damage: Damage::Refuse,
@@ -142,9 +142,7 @@ fn execute(
             };
             match codec_jpeg::transcode(bytes, &transcode_options, watch) {
                 Ok(made) => {
-                    let wanted = process.is_none_or(|process| {
-                        (process == Process::Progressive) == info.progressive
-                    });
+                    let wanted = process == plan::process_of(info.progressive);
                     let gained = made.bytes.len() < bytes.len();
                     return Ok(if gained || !wanted || metadata == Metadata::Essential {
                         Bytes::from(made.bytes)
@@ -155,7 +153,7 @@ fn execute(
                 // What the transcoder does not take may still be decoded, and is then encoded anew.
                 Err(codec_jpeg::Error::Unsupported(_)) => {
                     let target = Target::Jpeg {
-                        process: process.unwrap_or(Process::Baseline),
+                        process,
                         quality: plan::target_quality(None, info),
                     };
                     let strip = metadata == Metadata::Essential;

@@ -89,7 +89,10 @@ fn inks(mut pixels: Vec<u8>, ycck: bool, adobe: bool) -> Vec<u8> {
 /// Refuses by name what no decoder here reads.
 fn refuse_unsupported(header: &Header) -> Result<(), Fault> {
     let reason = match header.process {
-        0..=2 if header.precision == 8 => return Ok(()),
+        0..=2 if header.precision == 8 => match header.sampling {
+            (3, _) | (_, 3) => "a sampling factor of 3".to_owned(),
+            _ => return Ok(()),
+        },
         0..=2 => format!("samples of {} bits; 8 are read", header.precision),
         3 => "lossless coding (SOF3)".to_owned(),
         5..=7 => format!("hierarchical coding (SOF{})", header.process),

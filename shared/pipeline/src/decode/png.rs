@@ -28,29 +28,20 @@ pub(super) fn decode(bytes: &[u8], wanted: Color) -> Result<Decoded, Fault> {
     let _ = reader.finish();
     let info = reader.info();
     let mut icc = info.icc_profile.as_deref().map(<[u8]>::to_vec);
-    if info.srgb.is_some() {
-        // A picture that says both is sRGB: the chunk leaves nothing to be computed.
-        icc = None;
-    }
     let exif = info.exif_metadata.as_deref().map(<[u8]>::to_vec);
     let size = Size::new(output.width, output.height);
-    let frame = match output.bit_depth {
-        BitDepth::Sixteen => {
-            let wide = bytes.as_chunks().0.iter().map(|b| u16::from_be_bytes(*b));
-            let (wide, layout) = spread(wide.collect(), output.color_type);
-            if wanted == Color::Srgb && layout != Layout::Gray {
-                let frame = color::wide_to_srgb(&wide, size, layout, icc.as_deref());
-                let gray = output.color_type == ColorType::GrayscaleAlpha;
-                icc = icc.filter(|_| gray);
-                Some(frame)
-            } else {
-                Frame::new(size, layout, color::narrow(&wide))
-            }
+    let frame = if output.bit_depth == BitDepth::Sixteen {
+        let wide = bytes.as_chunks().0.iter().map(|b| u16::from_be_bytes(*b));
+        let (wide, layout) = spread(wide.collect(), output.color_type);
+        if wanted == Color::Srgb && matches!(output.color_type, ColorType::Rgb | ColorType::Rgba) {
+            let icc = icc.take();
+            Some(color::wide_to_srgb(&wide, size, layout, icc.as_deref()))
+        } else {
+            Frame::new(size, layout, color::narrow(&wide))
         }
-        _ => {
-            let (bytes, layout) = spread(bytes, output.color_type);
-            Frame::new(size, layout, bytes)
-        }
+    } else {
+        let (bytes, layout) = spread(bytes, output.color_type);
+        Frame::new(size, layout, bytes)
     };
     let frame = frame.ok_or_else(|| broken(Format::Png, "it has too few pixels"))?;
     Ok(Decoded { frame, icc, exif })
@@ -79,7 +70,20 @@ fn fault(error: DecodingError) -> Fault {
             "it is cut short".to_owned()
         }
         DecodingError::LimitsExceeded => "a chunk of it unpacks to too much".to_owned(),
-        error => error.to_string(),
+        error => plainly(&error.to_string()),
     };
     broken(Format::Png, reason)
+}
+
+/// The decoder's words, chunks called by their names alone: `ChunkType { type: IDAT, critical: true, ... }`.
+fn plainly(text: &str) -> String {
+    let text = text.trim_end_matches('.');
+    match text.split_once("ChunkType { type: ") {
+        Some((before, after)) => {
+            let name = after.split(',').next().unwrap_or_default();
+            let after = after.split_once('}').unwrap_or_default().1;
+            format!("{before}{name}{after}")
+        }
+        None => text.to_owned(),
+    }
 }

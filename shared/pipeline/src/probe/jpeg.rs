@@ -9,7 +9,7 @@ use crate::{Fault, Format};
 
 /// What stands before the first scan.
 pub(crate) struct Header<'a> {
-    /// The n of its SOFn.
+    /// Which SOF marker it has: 0 for SOF0.
     pub(crate) process: u8,
     /// Bits of a sample.
     pub(crate) precision: u8,
@@ -19,6 +19,8 @@ pub(crate) struct Header<'a> {
     tables: [Option<[u16; 64]>; 4],
     /// The table that the first component names.
     first_table: u8,
+    /// The largest sampling factors of any component.
+    pub(crate) sampling: (u8, u8),
     /// EXIF without its `Exif\0\0`.
     pub(crate) exif: Option<&'a [u8]>,
     /// The pieces of the ICC profile, each with its number.
@@ -36,6 +38,7 @@ impl<'a> Header<'a> {
             components: 0,
             tables: [None; 4],
             first_table: 0,
+            sampling: (1, 1),
             exif: None,
             icc: Vec::new(),
             adobe: false,
@@ -51,7 +54,7 @@ impl<'a> Header<'a> {
             let marker = *rest.get(fill).ok_or_else(cut_short)?;
             rest = &rest[fill + 1..];
             match marker {
-                // Not a marker, or one without a segment: TEM, RSTn, SOI.
+                // Not a marker, or one without a segment: TEM, RST0 to RST7, SOI.
                 0x00 | 0x01 | 0xD0..=0xD8 => continue,
                 0xD9 => return Err(broken(Format::Jpeg, "it ends without a scan")),
                 _ => {}
@@ -111,6 +114,10 @@ impl<'a> Header<'a> {
         }
         self.components = *components;
         self.first_table = rest[2];
+        for component in rest.chunks_exact(3) {
+            let (h, v) = (component[1] >> 4, component[1] & 15);
+            self.sampling = (self.sampling.0.max(h), self.sampling.1.max(v));
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The header of a PNG, and the chunks that say something about the whole picture.
 //!
-//! Source: PNG (Third Edition), 5.3 (chunks), 11.2.1 (IHDR), 11.3.1.1 (tRNS), 11.3.4.5 (eXIf).
+//! Source: PNG (Third Edition), 5.3 (chunks), 11.2.1 (IHDR), 11.2.2 (PLTE), 11.3.1.1 (tRNS), 11.3.4.5 (eXIf).
 
 use raster::Size;
 
@@ -36,6 +36,11 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     for (name, data) in chunks {
         match name {
             b"tRNS" => has_alpha = true,
+            // The decoder takes this for granted: bad/pplte_len.png.
+            b"PLTE" if data.is_empty() || data.len() > 768 || data.len() % 3 != 0 => {
+                let reason = format!("its palette has {} bytes", data.len());
+                return Err(broken(Format::Png, reason));
+            }
             b"eXIf" => orientation = exif::orientation(data),
             _ => {}
         }

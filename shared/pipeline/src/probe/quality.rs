@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn is_near_for_other_tables() {
         assert_eq!(estimate(&[1; 64]), 100);
-        assert_eq!(estimate(&[2; 64]), 98);
+        assert!((97..=99).contains(&estimate(&[2; 64])));
         assert!(estimate(&[255; 64]) <= 5);
         assert_eq!(estimate(&scaled(75).map(|v| v + 1)), 74);
     }

@@ -41,8 +41,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     let size = size.ok_or_else(|| broken(Format::WebP, "it holds no image"))?;
     Ok(SourceInfo {
         frames,
-        has_alpha,
         orientation,
+        has_alpha,
         ..plain(Format::WebP, size, 8)
     })
 }

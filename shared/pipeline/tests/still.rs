@@ -1,0 +1,285 @@
+//! Rules on stills, results read back with decoders that the service does not use.
+
+mod common;
+
+use bytes::Bytes;
+use common::{
+    Jpeg, as_format, distance, exif, filled, is_progressive, prepare, read_jpeg, refuses, run,
+};
+use image::ImageFormat;
+use pipeline::{Format, Limits, Options};
+use png::ColorType;
+use proptest::prelude::*;
+use raster::{Size, Unwatched};
+use rules::Rule;
+
+fn png_source() -> Bytes {
+    common::png(40, 30, ColorType::Rgb, &common::rgb(40, 30))
+}
+
+#[test]
+fn interlace_decides_the_scans_of_a_jpeg() {
+    for progressive in [false, true] {
+        let jpeg = Jpeg {
+            progressive,
+            ..Jpeg::default()
+        };
+        let source = [jpeg.encode(120, 90)];
+        assert!(is_progressive(&run("imageMogr2/interlace/1", &source)));
+        assert!(!is_progressive(&run("imageMogr2/interlace/0", &source)));
+        let kept = run("imageMogr2/strip", &source);
+        assert_eq!(is_progressive(&kept), progressive);
+        assert!(run("imageMogr2/format/jpg", &source) == source[0]);
+    }
+}
+
+#[test]
+fn makes_a_progressive_jpeg_of_anything() {
+    let rgba: Vec<u8> = common::rgb(40, 30)
+        .chunks(3)
+        .flat_map(|p| [p[0], p[1], p[2], 255])
+        .collect();
+    let mut sources = vec![png_source()];
+    for format in [ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::WebP] {
+        sources.push(as_format(format, 40, 30, rgba.clone()));
+    }
+    for source in sources {
+        let format = Format::of(&source).unwrap();
+        for rule in [
+            "imageMogr2/format/jpg/interlace/1",
+            "imageMogr2/interlace/1|imageMogr2/format/jpg",
+        ] {
+            let bytes = run(rule, std::slice::from_ref(&source));
+            assert!(is_progressive(&bytes), "{format}");
+            let (width, height, pixels) = read_jpeg(&bytes);
+            assert_eq!((width, height), (40, 30));
+            let near = pixels
+                .iter()
+                .zip(common::rgb(40, 30))
+                .map(|(a, b)| f64::from(a.abs_diff(b)));
+            let mean = near.sum::<f64>() / pixels.len() as f64;
+            assert!(mean < 16.0, "{format}: {mean}");
+        }
+        assert!(!is_progressive(&run("imageMogr2/format/jpg", &[source])));
+    }
+}
+
+#[test]
+fn lays_alpha_over_white() {
+    for (alpha, expected) in [(0, 255), (128, 127), (255, 0)] {
+        let source = common::flat(16, 16, [0, 0, 0, alpha]);
+        let (_, _, pixels) = read_jpeg(&run("imageMogr2/format/jpg/quality/100", &[source]));
+        assert!(distance(&pixels, &vec![expected; pixels.len()]) <= 1);
+    }
+}
+
+#[test]
+fn quality_is_the_lower_of_both_unless_forced() {
+    #[track_caller]
+    fn gives(rule: &str, source: &Bytes, quality: u8) {
+        let prepared = prepare(rule, std::slice::from_ref(source)).unwrap();
+        assert_eq!(prepared.info().quality, quality, "{rule}");
+    }
+    let jpeg = Jpeg::default().encode(64, 64);
+    gives("imageMogr2", &jpeg, 80);
+    gives("imageMogr2/quality/60", &jpeg, 60);
+    gives("imageMogr2/quality/95!", &jpeg, 95);
+    gives("imageMogr2/format/jpg", &png_source(), 85);
+    gives("imageMogr2/format/jpg/quality/95", &png_source(), 95);
+    // No better than it was: nothing to do.
+    assert!(run("imageMogr2/quality/95", std::slice::from_ref(&jpeg)) == jpeg);
+    let prepared = prepare("imageMogr2/quality/80", std::slice::from_ref(&jpeg)).unwrap();
+    // The very same memory.
+    assert_eq!(prepared.bytes().unwrap().as_ptr(), jpeg.as_ptr());
+}
+
+#[test]
+fn gives_back_what_it_does_not_change() {
+    let rgba = filled(9, 9, [1, 2, 3, 255]);
+    let others = [ImageFormat::Bmp, ImageFormat::Gif, ImageFormat::WebP];
+    let others = others.map(|format| as_format(format, 9, 9, rgba.clone()));
+    for source in [png_source()].into_iter().chain(others) {
+        for rule in [
+            "imageMogr2",
+            "imageMogr2/interlace/1",
+            "imageMogr2/interlace/0/quality/10/strip/auto-orient/ignore-error/1",
+        ] {
+            assert!(run(rule, std::slice::from_ref(&source)) == source);
+        }
+    }
+}
+
+#[test]
+fn makes_a_png_of_anything() {
+    let source = [Jpeg::default().encode(33, 21)];
+    let bytes = run("imageMogr2/format/png", &source);
+    let mut reader = png::Decoder::new(std::io::Cursor::new(&bytes))
+        .read_info()
+        .unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut pixels).unwrap();
+    let (_, _, expected) = read_jpeg(&source[0]);
+    assert!(distance(&pixels, &expected) <= 4);
+    let gif = as_format(ImageFormat::Gif, 9, 9, filled(9, 9, [0; 4]));
+    let bytes = run("imageMogr2/format/png", &[gif]);
+    let info = pipeline::probe(&bytes).unwrap();
+    assert!(info.has_alpha && info.format == Format::Png);
+}
+
+#[test]
+fn turns_only_where_asked_and_then_says_so() {
+    let jpeg = Jpeg {
+        exif: Some(exif(6)),
+        ..Jpeg::default()
+    };
+    let source = [jpeg.encode(40, 24)];
+    let info = pipeline::probe(&source[0]).unwrap();
+    assert_eq!(
+        (info.orientation, info.shown_size()),
+        (6, Size::new(24, 40))
+    );
+    let bytes = run("imageMogr2/auto-orient/interlace/1", &source);
+    let info = pipeline::probe(&bytes).unwrap();
+    assert_eq!((info.orientation, info.size), (1, Size::new(24, 40)));
+    let (_, _, stored) = read_jpeg(&source[0]);
+    let (_, _, turned) = read_jpeg(&bytes);
+    // The upper right corner is the stored upper left one.
+    assert!(distance(&turned[23 * 3..24 * 3], &stored[..3]) <= 24);
+    // Without being asked, EXIF goes along.
+    let bytes = run("imageMogr2/quality/50!", &source);
+    assert_eq!(pipeline::probe(&bytes).unwrap().orientation, 6);
+    let png = run("imageMogr2/format/png", &source);
+    assert_eq!(pipeline::probe(&png).unwrap().orientation, 6);
+    let png = run("imageMogr2/auto-orient", &[png.into()]);
+    let info = pipeline::probe(&png).unwrap();
+    assert_eq!((info.orientation, info.size), (1, Size::new(24, 40)));
+}
+
+#[test]
+fn keeps_the_profile_of_what_it_encodes() {
+    let icc = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+    let pixels = common::rgb(16, 16);
+    let png = common::png_with(16, 16, ColorType::Rgb, &pixels, |info| {
+        info.icc_profile = Some(icc.clone().into());
+        info.exif_metadata = Some(exif(3).into());
+    });
+    let jpeg: Bytes = run("imageMogr2/format/jpg", &[png]).into();
+    let mut decoder = jpeg_decoder::Decoder::new(&jpeg[..]);
+    decoder.decode().unwrap();
+    assert_eq!(decoder.icc_profile().as_ref(), Some(&icc));
+    assert_eq!(decoder.exif_data(), Some(&exif(3)[..]));
+    let png = run("imageMogr2/format/png", &[jpeg]);
+    let reader = png::Decoder::new(std::io::Cursor::new(&png))
+        .read_info()
+        .unwrap();
+    assert_eq!(reader.info().icc_profile.as_deref(), Some(&icc[..]));
+}
+
+#[test]
+fn holds_sources_to_the_limits_before_it_decodes_them() {
+    let small = Limits {
+        max_source_bytes: 300,
+        max_pixels: 1000,
+        max_side: 50,
+        ..Limits::default()
+    };
+    let rule = Rule::parse("imageMogr2/format/jpg").unwrap();
+    let refuses = |source: Bytes, message: &str| {
+        let options = Options::default();
+        let result = pipeline::prepare(&[source], &rule, &small, &options, &Unwatched);
+        assert_eq!(result.err().unwrap().to_string(), message);
+    };
+    refuses(
+        common::flat(51, 1, [0; 4]),
+        "the object: 51x1 px; a side is at most 50 px",
+    );
+    refuses(
+        common::flat(40, 30, [0; 4]),
+        "the object: 40x30 px, 1200 pixels in all; at most 1000 are allowed",
+    );
+    refuses(
+        vec![0; 301].into(),
+        "the object: 301 bytes; at most 300 are allowed",
+    );
+}
+
+#[test]
+fn says_what_is_wrong_with_a_source() {
+    let rule = "imageMogr2/format/jpg";
+    refuses(
+        rule,
+        &[Bytes::new()],
+        "the object: empty; an image is expected",
+    );
+    refuses(
+        rule,
+        &[Bytes::from_static(b"\x89PNG\r\n\x1a\n")],
+        "the object: not a readable PNG: it does not begin with a whole IHDR",
+    );
+    let png = png_source();
+    refuses(
+        rule,
+        &[png.slice(..png.len() - 40)],
+        "the object: not a readable PNG: it is cut short",
+    );
+    let webp = as_format(ImageFormat::WebP, 9, 9, filled(9, 9, [1, 2, 3, 255]));
+    let wide = Limits {
+        max_webp_side: 8,
+        ..Limits::default()
+    };
+    let rule = Rule::parse("imageMogr2").unwrap();
+    let error = pipeline::prepare(&[webp], &rule, &wide, &Options::default(), &Unwatched);
+    assert_eq!(
+        error.err().unwrap().to_string(),
+        "the object: 9x9 px; a side is at most 8 px"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// No input makes it panic: real files of every format, with bytes changed, cut out and cut off.
+    #[test]
+    fn nothing_panics(
+        which in 0..8_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        cut in prop::option::of((any::<prop::sample::Index>(), any::<prop::sample::Index>())),
+        rule in prop::sample::select(vec![
+            "imageMogr2/interlace/1",
+            "imageMogr2/quality/50!",
+            "imageMogr2/format/png/auto-orient",
+            "imageMogr2/format/jpg/strip",
+        ]),
+    ) {
+        let rgba = || filled(12, 9, [9, 80, 200, 130]);
+        let mut bytes = match which {
+            0 => Jpeg::default().encode(24, 20).to_vec(),
+            1 => Jpeg { progressive: true, exif: Some(exif(5)), ..Jpeg::default() }.encode(20, 24).to_vec(),
+            2 => png_source().to_vec(),
+            3 => common::png_with(12, 9, ColorType::Indexed, &[1; 108], |info| {
+                info.palette = Some(vec![0, 0, 0, 7, 8, 9].into());
+                info.trns = Some(vec![3].into());
+                info.exif_metadata = Some(exif(7).into());
+            }).to_vec(),
+            4 => as_format(ImageFormat::Gif, 12, 9, rgba()).to_vec(),
+            5 => as_format(ImageFormat::WebP, 12, 9, rgba()).to_vec(),
+            6 => as_format(ImageFormat::Bmp, 12, 9, rgba()).to_vec(),
+            _ => common::flat(12, 9, [9, 80, 200, 130]).to_vec(),
+        };
+        for (index, byte) in changes {
+            let at = index.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Some((from, to)) = cut {
+            let (from, to) = (from.index(bytes.len()), to.index(bytes.len() + 1));
+            bytes.drain(from.min(to)..from.max(to));
+        }
+        // Small limits: a changed header may announce a picture of any size.
+        let limits = Limits { max_pixels: 100_000, ..Limits::default() };
+        let rule = Rule::parse(rule).unwrap();
+        let source = [Bytes::from(bytes)];
+        if let Ok(prepared) = pipeline::prepare(&source, &rule, &limits, &Options::default(), &Unwatched) {
+            prepared.write(&Unwatched, &mut std::io::sink()).unwrap();
+        }
+    }
+}
