@@ -13,6 +13,8 @@ pub(crate) mod mark {
     pub(crate) const HOLD: u8 = 1;
     /// Nothing is to be seen here, and nothing is.
     pub(crate) const EMPTY: u8 = 2;
+    /// What is shown is not quite right, but near enough.
+    pub(crate) const NEAR: u8 = 3;
 }
 
 /// What is to be done for one frame.
@@ -77,13 +79,19 @@ impl Difference {
         let mut bounds = Bounds::default();
         let mut drawn = 0;
         for (y, row) in marks.chunks_exact(width).enumerate() {
-            let count = row.iter().filter(|&&mark| mark == mark::DRAW).count();
+            let count = row
+                .iter()
+                .filter(|&&mark| mark == mark::DRAW || mark == mark::NEAR)
+                .count();
             drawn += count;
             if count > 0 {
-                let first = row.iter().position(|&mark| mark == mark::DRAW).unwrap_or(0);
+                let first = row
+                    .iter()
+                    .position(|&mark| mark == mark::DRAW || mark == mark::NEAR)
+                    .unwrap_or(0);
                 let last = row
                     .iter()
-                    .rposition(|&mark| mark == mark::DRAW)
+                    .rposition(|&mark| mark == mark::DRAW || mark == mark::NEAR)
                     .unwrap_or(0);
                 bounds.add(y, first, last);
             }
@@ -142,12 +150,15 @@ impl Difference {
                 if now[3] == 0 {
                     return mark::EMPTY;
                 }
-                let near = reference
-                    .iter()
-                    .zip(now)
-                    .all(|(&a, b)| a.abs_diff(b) <= hold);
-                if near {
+                if *reference == now {
                     return mark::HOLD;
+                }
+                let moved = (0..3).fold(0u8, |sum, c| {
+                    sum.saturating_add(reference[c].abs_diff(now[c]))
+                });
+                if reference[3] != 0 && moved <= hold {
+                    *reference = now;
+                    return mark::NEAR;
                 }
                 *reference = now;
                 mark::DRAW

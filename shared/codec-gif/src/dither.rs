@@ -141,6 +141,8 @@ pub(crate) struct Mapper {
     errors: [Vec<[i32; 4]>; 2],
     weights: [i32; 4],
     allowances: [i32; 256],
+    pass: u8,
+    still: i32,
 }
 
 impl Mapper {
@@ -151,6 +153,8 @@ impl Mapper {
             errors: [Vec::new(), Vec::new()],
             weights: [7, 3, 5, 1].map(|part| part * tuning.strength / 16),
             allowances: tuning.allowances(),
+            pass: tuning.pass,
+            still: (10.0 * 256.0 * tuning.still * tuning.still) as i32,
         }
     }
 
@@ -241,7 +245,7 @@ impl Mapper {
         let (mut right, mut down, mut down_right) = ([0i32; 4], [0i32; 4], [0i32; 4]);
         for x in 0..width {
             let shown = &mut row.shown[x];
-            if row.marks[x] != mark::DRAW {
+            if row.marks[x] != mark::DRAW && row.marks[x] != mark::NEAR {
                 let transparent = colors
                     .transparent
                     .expect("a pixel that is not drawn needs it");
@@ -258,6 +262,25 @@ impl Mapper {
                         }
                     }
                 }
+                if self.pass == 2 {
+                    let pixel = &source[x];
+                    let mut error = [0i32; 4];
+                    for channel in 0..3 {
+                        let wanted =
+                            (pixel[channel] as i32 * 16 + above[x + 1][channel] + right[channel])
+                                .clamp(0, 4080);
+                        error[channel] = wanted - shown[channel] as i32 * 16;
+                    }
+                    for channel in 0..4 {
+                        right[channel] = (error[channel] * weights[0] + 128) >> 8;
+                        below[x][channel] =
+                            down[channel] + ((error[channel] * weights[1] + 128) >> 8);
+                        down[channel] =
+                            down_right[channel] + ((error[channel] * weights[2] + 128) >> 8);
+                        down_right[channel] = (error[channel] * weights[3] + 128) >> 8;
+                    }
+                    continue;
+                }
                 below[x] = down;
                 down = down_right;
                 down_right = [0; 4];
@@ -273,7 +296,18 @@ impl Mapper {
             let cell = Table::cell([wanted[0], wanted[1], wanted[2]]);
             let best = self.table.get(cell, &mixed.entries);
             let mut color = mixed.colors[best as usize];
-            if let Some(code) = self.lzw.find(best) {
+            let there = [
+                shown[0] as i32 * 16,
+                shown[1] as i32 * 16,
+                shown[2] as i32 * 16,
+                0,
+            ];
+            if row.marks[x] == mark::NEAR
+                && distance(&wanted, &there) <= distance(&wanted, &color) + self.still
+            {
+                color = there;
+                self.lzw.push(colors.transparent.expect("x"));
+            } else if let Some(code) = self.lzw.find(best) {
                 self.lzw.extend(code);
                 *shown = [
                     (color[0] >> 4) as u8,

@@ -240,7 +240,7 @@ fn add_exact(
     for (x, pixel) in row.chunks_exact(layout.channels()).enumerate() {
         let color = [pixel[0], pixel[1], pixel[2]];
         let drawn = match marks {
-            Some(marks) => marks[x] == mark::DRAW,
+            Some(marks) => marks[x] == mark::DRAW || marks[x] == mark::NEAR,
             None => pixel.get(3).is_none_or(|&alpha| alpha >= 128),
         };
         if drawn && last != Some(color) {
@@ -359,7 +359,7 @@ impl<'a> Worker<'a> {
         for (row, marks) in rows() {
             self.shared.check()?;
             for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
-                if mark == mark::DRAW {
+                if mark == mark::DRAW || mark == mark::NEAR {
                     self.histogram.add([pixel[0], pixel[1], pixel[2]]);
                 }
             }

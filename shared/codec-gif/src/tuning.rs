@@ -7,6 +7,8 @@ use crate::Preset;
 pub(crate) struct Tuning {
     /// Pixels whose source moved by so many levels are held.
     pub(crate) hold: u8,
+    pub(crate) still: f32,
+    pub(crate) pass: u8,
     /// Rounds of k-means.
     pub(crate) rounds: usize,
     /// Part of the error that is diffused, of 256.
@@ -22,14 +24,18 @@ impl Tuning {
     pub(crate) fn of(preset: Preset) -> Self {
         match preset {
             Preset::Quality => Self {
-                hold: 0,
+                hold: 3,
+                still: 3.0,
+                pass: 2,
                 rounds: 2,
                 strength: 179,
                 tolerance: 2.5,
                 texture: 0.3,
             },
             Preset::Small => Self {
-                hold: 0,
+                hold: 3,
+                still: 3.0,
+                pass: 2,
                 rounds: 2,
                 strength: 102,
                 tolerance: 6.0,
