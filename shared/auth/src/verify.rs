@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, header::HOST};
 use crate::{
     Error, Key, MAX_SKEW_SECONDS,
     canonical::{Canonical, Host, Reading, is_signature, string_to_sign},
-    encoding::escape_name,
+    encoding::{escape_name, unescape},
     fields::{Carrier, Fields},
     query::{self, Pair},
 };
@@ -217,27 +217,31 @@ fn check_time(fields: &Fields, now: u64) -> Result<(), Error> {
 }
 
 fn check_token(request: &Request<'_>, key: &Key) -> Result<(), Error> {
-    let mut tokens: Vec<Vec<u8>> = Vec::new();
+    // Each token sent, in every way it can be meant: a client that appends its token to a URL leaves `+` as it is.
+    let mut tokens: Vec<[Vec<u8>; 2]> = Vec::new();
     for name in TOKENS {
-        tokens.extend(
-            request
-                .headers
-                .get_all(name)
-                .iter()
-                .map(|value| value.as_bytes().to_vec()),
-        );
-        tokens.extend(
-            query::items(request.raw_query)
-                .map(query::split)
-                .filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()))
-                .map(|(_, value)| value),
-        );
+        let values = request.headers.get_all(name).iter();
+        tokens.extend(values.map(|value| [value.as_bytes().to_vec(), value.as_bytes().to_vec()]));
+        for item in query::items(request.raw_query) {
+            let (found, value) = query::split(item);
+            if found.eq_ignore_ascii_case(name.as_bytes()) {
+                let at = item.iter().position(|&byte| byte == b'=');
+                let plain = at.map_or(Vec::new(), |at| unescape(&item[at + 1..]));
+                tokens.push([value, plain]);
+            }
+        }
     }
-    tokens.retain(|token| !token.is_empty());
+    tokens.retain(|[value, _]| !value.is_empty());
     match &key.token {
         None if tokens.is_empty() => Ok(()),
         Some(_) if tokens.is_empty() => Err(Error::MissingToken),
-        Some(token) if tokens.iter().all(|sent| token.is(sent)) => Ok(()),
+        Some(token)
+            if tokens
+                .iter()
+                .all(|ways| ways.iter().any(|way| token.is(way))) =>
+        {
+            Ok(())
+        }
         None | Some(_) => Err(Error::UnknownToken),
     }
 }

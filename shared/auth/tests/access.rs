@@ -252,6 +252,7 @@ fn tokens_belong_to_their_key() {
         ("/a.jpg", Some("TOKEN/+="), &header),
         (parameter, None, &unsigned),
         (&parameter.replace("-cos-", "-ci-"), None, &unsigned),
+        ("/a.jpg?x-cos-security-token=TOKEN/+=", None, &unsigned),
         (&format!("/a.jpg?{presigned}"), None, ""),
     ] {
         let mut sent = vec![("authorization", authorization)];
