@@ -138,6 +138,7 @@ fn execute(
                 limits: codec_jpeg::Limits {
                     max_pixels: limits.max_pixels,
                     max_scans: limits.max_scans,
+                    ..codec_jpeg::Limits::default()
                 },
             };
             match codec_jpeg::transcode(bytes, &transcode_options, watch) {
