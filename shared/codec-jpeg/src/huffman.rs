@@ -184,6 +184,8 @@ fn run_of(len: u32, symbol: u8) -> Run {
         // we take them all as the end of the block.
         0xF0 => 16 << 5 | CODE_ONLY | len,
         _ if size == 0 => END | len,
+        // No 8-bit picture has more than 11 bits; as in DC, 14 are taken.
+        _ if size == 15 => 0,
         _ => size << 16 | zeros << 5 | CODE_ONLY | len,
     }
 }

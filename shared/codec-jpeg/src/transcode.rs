@@ -103,6 +103,7 @@ fn decode(
 ) -> Result<(Picture, bool), Error> {
     let frame = &structure.frame;
     let mut tables = Tables::default();
+    let mut whole = structure.has_eoi;
     if !structure
         .steps
         .iter()
@@ -111,8 +112,9 @@ fn decode(
         for (class, slot, table) in default_tables::all() {
             tables.huffman[usize::from(class)][usize::from(slot)] = Some(table);
         }
+        // Not every reader knows them.
+        whole = false;
     }
-    let mut whole = structure.has_eoi;
     let mut quantization: [Option<[u16; 64]>; 4] = [None; 4];
     let mut components: Vec<Component> = Vec::new();
     let mut planes: Vec<Plane> = Vec::new();

@@ -152,7 +152,7 @@ fn write_smallest(
     };
     let groups: Vec<usize> = (0..=picture.components.len()).collect();
     let standard = picture.standard();
-    let chosen = parallel::map(options.threads, &groups, |&group, _: &mut ()| match group {
+    let chosen = parallel::map(options.threads, &groups, |&group, ()| match group {
         0 => search::smallest_dc(picture, options.kernel, watch),
         _ => search::smallest_ac(picture, group - 1, options.kernel, watch),
     })?

@@ -1,0 +1,78 @@
+//! Any bytes: nothing panics, and what is written holds the coefficients of the source.
+#![no_main]
+
+use codec_jpeg::{
+    Damage, Limits, Metadata, Process, Scans, Simd, TranscodeOptions, read_header, transcode,
+};
+use libfuzzer_sys::fuzz_target;
+use raster::Unwatched;
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+
+fn pixels(bytes: &[u8]) -> Option<Vec<u8>> {
+    JpegDecoder::new(ZCursor::new(bytes)).decode().ok()
+}
+
+/// zune-jpeg 0.5.15 shows pictures of unusual sampling otherwise than libjpeg does.
+fn usual(bytes: &[u8]) -> bool {
+    let header = read_header(bytes).expect("we wrote it");
+    match &header.components[..] {
+        [_] => true,
+        [luma, rest @ ..] => {
+            let chroma = rest.iter().all(|c| (c.horizontal, c.vertical) == (1, 1));
+            chroma && rest.len() == 2 && luma.horizontal <= 2 && luma.vertical <= 2
+        }
+        [] => false,
+    }
+}
+
+fuzz_target!(|source: &[u8]| {
+    let _ = read_header(source);
+    for damage in [Damage::Refuse, Damage::Keep] {
+        let base = TranscodeOptions {
+            damage,
+            limits: Limits {
+                max_pixels: 1 << 16,
+                max_scans: 40,
+                ..Limits::default()
+            },
+            ..TranscodeOptions::default()
+        };
+        let run = |bytes: &[u8], change: fn(&mut TranscodeOptions)| {
+            let mut options = base.clone();
+            change(&mut options);
+            transcode(bytes, &options, &Unwatched)
+        };
+        let Ok(smallest) = run(source, |_| ()) else {
+            assert!(run(source, |o| o.simd = Simd::Portable).is_err());
+            continue;
+        };
+        let standard = run(source, |o| o.scans = Scans::Standard).expect("the source is readable");
+        let baseline = run(source, |o| o.process = Some(Process::Baseline)).expect("readable");
+        assert!(smallest.bytes.len() <= standard.bytes.len());
+        let portable =
+            run(source, |o| (o.simd, o.threads) = (Simd::Portable, 2)).expect("readable");
+        assert!(portable == smallest);
+        let strip = run(source, |o| o.metadata = Metadata::Essential).expect("readable");
+        assert!(strip.bytes.len() <= smallest.bytes.len() + 64);
+
+        // Read back, without leniency, all have one standard form by way of a baseline one: the coefficients are the
+        // same. (The other process is always written anew; the same one may be the source's bytes.)
+        let back = |bytes: &[u8]| {
+            let mut options = base.clone();
+            (options.damage, options.scans) = (Damage::Refuse, Scans::Standard);
+            options.process = Some(Process::Baseline);
+            let baseline = transcode(bytes, &options, &Unwatched)?;
+            options.process = Some(Process::Progressive);
+            transcode(&baseline.bytes, &options, &Unwatched).map(|made| made.bytes)
+        };
+        let expected = back(&baseline.bytes).expect("we wrote it");
+        assert!(back(&smallest.bytes).expect("we wrote it") == expected);
+        assert!(back(&standard.bytes).expect("we wrote it") == expected);
+
+        if usual(&expected) {
+            let (progressive, sequential) = (pixels(&expected), pixels(&baseline.bytes));
+            assert!(progressive == sequential, "zune-jpeg shows other pixels");
+        }
+    }
+});
