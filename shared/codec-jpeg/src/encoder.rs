@@ -1,58 +1,206 @@
-//! Pixels to JPEG. The first version stands on the crate `jpeg-encoder`; the crate's own encoder replaces it.
+//! Pixels to JPEG: converts, transforms and quantizes a row of MCUs at a time into the coefficients that the
+//! transcoder's coder then writes.
 
 use raster::{Frame, Layout, Watch};
 
-use crate::{EncodeOptions, Error, Process, Sampling};
+use crate::coefficients::Component;
+use crate::kernel::Kernel;
+use crate::planes::Strip;
+use crate::quantization::{quantizers, tables};
+use crate::rate_distortion::Quantizer;
+use crate::write::{Color, Picture, WriteOptions, write};
+use crate::{EncodeOptions, Error, Sampling};
+
+/// The largest payload of a marker segment, after its length (T.81, B.1.1.4).
+const SEGMENT_BYTES: usize = 65_533;
+
+/// What an APP2 segment of an ICC profile begins with, before its number and their count (ICC.1, B.4).
+const ICC: &[u8; 12] = b"ICC_PROFILE\0";
+
+/// What an APP1 segment of EXIF begins with (Exif 2.3, 4.5.4).
+const EXIF: &[u8; 6] = b"Exif\0\0";
 
 /// Encodes one picture as a JPEG.
 ///
+/// - Input: sRGB; gray stays gray, alpha is laid over `options.background`.
+/// - Output: a complete JFIF file (T.871), with EXIF and ICC segments where given, and Huffman tables made for it. The
+///   same pixels and options give the same bytes on every machine, for any `simd` and `threads`.
+/// - Chroma is averaged over the pixels that a sample stands for.
+/// - Cost: linear in pixels. Peak memory beside the output: about 70 bytes and two for each coefficient other than
+///   zero, for every block (1.5 blocks for 64 pixels at 4:2:0, 3 at 4:4:4), and a row of MCUs.
+///
 /// # Errors
 ///
-/// [`Error::TooLarge`] if a side is over 65 535 px, [`Error::Stopped`] if `watch` says so.
+/// - [`Error::Quality`] if `options.quality` is over 100.
+/// - [`Error::TooLarge`] if a side is over 65 535 px.
+/// - [`Error::SegmentTooLarge`] if the profile or the EXIF data does not fit the format.
+/// - [`Error::Stopped`] if `watch` says so; it is asked for each row of MCUs and of blocks.
 pub fn encode(frame: &Frame, options: &EncodeOptions, watch: &dyn Watch) -> Result<Vec<u8>, Error> {
     watch.check()?;
+    if options.quality > 100 {
+        return Err(Error::Quality(options.quality));
+    }
     let size = frame.size();
-    let (Ok(width), Ok(height)) = (u16::try_from(size.width), u16::try_from(size.height)) else {
+    if size.width > 65_535 || size.height > 65_535 {
         return Err(Error::TooLarge(size));
+    }
+    let segments = segments(options)?;
+    let kernel = Kernel::detect(options.simd);
+    let picture = coefficients(frame, options, kernel, watch)?;
+    let write_options = WriteOptions {
+        process: options.process,
+        scans: options.scans,
+        kernel,
+        threads: options.threads,
     };
-    let flat: Vec<u8>;
-    let (pixels, color) = match frame.layout() {
-        Layout::Gray => (frame.pixels(), jpeg_encoder::ColorType::Luma),
-        Layout::Rgb => (frame.pixels(), jpeg_encoder::ColorType::Rgb),
-        Layout::Rgba => {
-            flat = frame
-                .pixels()
-                .chunks_exact(4)
-                .flat_map(|p| {
-                    let over = |c: usize| {
-                        let (a, b) = (u32::from(p[3]), u32::from(options.background[c]));
-                        ((u32::from(p[c]) * a + b * (255 - a) + 127) / 255) as u8
-                    };
-                    [over(0), over(1), over(2)]
-                })
-                .collect();
-            (&flat[..], jpeg_encoder::ColorType::Rgb)
+    write(&picture, &segments, write_options, watch)
+}
+
+/// Luma's horizontal and vertical sampling factor; chroma's are 1.
+fn factors(layout: Layout, options: &EncodeOptions) -> (u8, u8) {
+    match options.sampling {
+        _ if layout == Layout::Gray => (1, 1),
+        Sampling::Auto if options.quality >= 90 => (1, 1),
+        Sampling::Auto | Sampling::S420 => (2, 2),
+        Sampling::S422 => (2, 1),
+        Sampling::S444 => (1, 1),
+    }
+}
+
+fn coefficients(
+    frame: &Frame,
+    options: &EncodeOptions,
+    kernel: Kernel,
+    watch: &dyn Watch,
+) -> Result<Picture, Error> {
+    let size = frame.size();
+    let gray = frame.layout() == Layout::Gray;
+    let (h, v) = factors(frame.layout(), options);
+    let component = |id: u8, (own_h, own_v): (u8, u8)| {
+        let blocks = |side: u32, own: u8, largest: u8| {
+            (side * u32::from(own)).div_ceil(8 * u32::from(largest)) as usize
+        };
+        let width = blocks(size.width, own_h, h);
+        let height = blocks(size.height, own_v, v);
+        Component::new(id, (own_h, own_v), u8::from(id > 1), (width, height))
+    };
+    let mut components = vec![component(1, (h, v))];
+    if !gray {
+        components.extend([component(2, (1, 1)), component(3, (1, 1))]);
+    }
+    let quantizers = quantizers(options.quality);
+    let mut strip = Strip::new(size.width as usize, gray, (usize::from(h), usize::from(v)));
+    for (row, top) in (0..size.height as usize)
+        .step_by(strip.height())
+        .enumerate()
+    {
+        watch.check()?;
+        let work = Work {
+            frame,
+            top,
+            row,
+            background: options.background,
+            quantizers: &quantizers,
+        };
+        code_strip(kernel, work, &mut strip, &mut components);
+    }
+    let [luma, chroma] = tables(options.quality);
+    Ok(Picture {
+        size,
+        components,
+        quantization: [luma, chroma, chroma, chroma],
+        color: if gray { Color::Other } else { Color::YCbCr },
+    })
+}
+
+/// One row of MCUs to make.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    frame: &'a Frame,
+    /// Its first row of pixels, and its number.
+    top: usize,
+    row: usize,
+    background: [u8; 3],
+    quantizers: &'a [Quantizer; 2],
+}
+
+impl Work<'_> {
+    #[inline(always)]
+    fn run(self, kernel: Kernel, strip: &mut Strip, components: &mut [Component]) {
+        strip.fill(self.frame, self.top, self.background);
+        for (index, component) in components.iter_mut().enumerate() {
+            let rows = usize::from(component.v);
+            for row in 0..rows {
+                let block_row = self.row * rows + row;
+                if block_row >= component.height {
+                    break;
+                }
+                let quantizer = &self.quantizers[index.min(1)];
+                strip.transform(index, row, kernel, quantizer, block_row, component);
+            }
         }
-    };
-    let mut bytes = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, options.quality.max(1));
-    encoder.set_progressive(options.process == Process::Progressive);
-    encoder.set_sampling_factor(match options.sampling {
-        Sampling::Auto if options.quality >= 90 => jpeg_encoder::SamplingFactor::F_1_1,
-        Sampling::Auto | Sampling::S420 => jpeg_encoder::SamplingFactor::F_2_2,
-        Sampling::S444 => jpeg_encoder::SamplingFactor::F_1_1,
-        Sampling::S422 => jpeg_encoder::SamplingFactor::F_2_1,
-    });
-    let failed = |error: jpeg_encoder::EncodingError| Error::Malformed(error.to_string());
-    if let Some(icc) = &options.icc {
-        encoder.add_icc_profile(icc).map_err(failed)?;
     }
+}
+
+/// Fills `strip` and adds its blocks to `components`.
+fn code_strip(kernel: Kernel, work: Work, strip: &mut Strip, components: &mut [Component]) {
+    match kernel {
+        Kernel::Portable => work.run(kernel, strip, components),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Bmi2 => {
+            // SAFETY: this kernel is made only where the processor has what the function needs.
+            #[allow(unsafe_code)]
+            unsafe {
+                code_strip_bmi2(work, strip, components);
+            }
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+fn code_strip_bmi2(work: Work, strip: &mut Strip, components: &mut [Component]) {
+    work.run(Kernel::Bmi2, strip, components);
+}
+
+/// The JFIF segment, EXIF and the ICC profile.
+fn segments(options: &EncodeOptions) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::new();
+    // Version 1.02, no unit, square pixels, no thumbnail.
+    segment(0xE0, &[b"JFIF\0", &[1, 2, 0, 0, 1, 0, 1, 0, 0]], &mut out);
     if let Some(exif) = &options.exif {
-        let segment = [b"Exif\0\0", exif.as_slice()].concat();
-        encoder.add_app_segment(1, segment).map_err(failed)?;
+        fits("EXIF", exif, SEGMENT_BYTES - EXIF.len())?;
+        segment(0xE1, &[EXIF, exif], &mut out);
     }
-    encoder
-        .encode(pixels, width, height, color)
-        .map_err(failed)?;
-    Ok(bytes)
+    if let Some(profile) = &options.icc {
+        let piece_bytes = SEGMENT_BYTES - ICC.len() - 2;
+        fits("ICC profile", profile, 255 * piece_bytes)?;
+        let pieces = profile.chunks(piece_bytes);
+        let count = pieces.len() as u8;
+        for (number, piece) in (1..=255).zip(pieces) {
+            segment(0xE2, &[ICC, &[number, count], piece], &mut out);
+        }
+    }
+    Ok(out)
+}
+
+fn fits(what: &'static str, data: &[u8], max_bytes: usize) -> Result<(), Error> {
+    if data.len() > max_bytes {
+        return Err(Error::SegmentTooLarge {
+            what,
+            found_bytes: data.len(),
+            max_bytes,
+        });
+    }
+    Ok(())
+}
+
+/// Writes a marker segment; `parts` fit one.
+fn segment(marker: u8, parts: &[&[u8]], out: &mut Vec<u8>) {
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    out.extend([0xFF, marker]);
+    out.extend((2 + len as u16).to_be_bytes());
+    for part in parts {
+        out.extend(*part);
+    }
 }

@@ -28,6 +28,19 @@ pub enum Error {
     /// A picture that the format cannot hold.
     #[error("the picture is {0}; a JPEG side is 1 to 65535 px")]
     TooLarge(Size),
+    /// A quality that is not on the scale.
+    #[error("the quality is {0}; it is 0 to 100")]
+    Quality(u8),
+    /// Metadata that the format cannot hold.
+    #[error("the {what} is {found_bytes} bytes; a JPEG holds at most {max_bytes}")]
+    SegmentTooLarge {
+        /// What it is.
+        what: &'static str,
+        /// Its size.
+        found_bytes: usize,
+        /// What fits.
+        max_bytes: usize,
+    },
     /// The deadline passed, or nobody waits any more.
     #[error(transparent)]
     Stopped(#[from] Stopped),

@@ -3,6 +3,7 @@
 use raster::Size;
 
 use crate::marker::{Extent, FrameHeader, SOF2, Segment, Step, Structure};
+use crate::quantization::estimate_quality;
 use crate::write::Color;
 use crate::{Damage, Error, Limits, Process};
 
@@ -166,35 +167,4 @@ pub(crate) fn orientation(segment: &Segment) -> Option<u8> {
         (3, value @ 1..=8) => Some(value as u8),
         _ => None,
     }
-}
-
-/// The luma quantization table of T.81, table K.1, in zigzag order.
-pub(crate) const LUMA: [u8; 64] = [
-    16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40, 26, 24, 22, 22, 24, 49, 35, 37,
-    29, 40, 58, 51, 61, 60, 57, 51, 56, 55, 64, 72, 92, 78, 64, 68, 87, 69, 55, 56, 80, 109, 81,
-    87, 95, 98, 103, 104, 103, 62, 77, 113, 121, 112, 100, 120, 92, 101, 103, 99,
-];
-
-/// The quality, 1 to 100 on the familiar scale, at which the standard luma table comes nearest to `table` (zigzag
-/// order): the smallest sum of differences, and of equals the higher quality.
-pub fn estimate_quality(table: &[u16; 64]) -> u8 {
-    let distance = |quality: u8| -> u32 {
-        let quality = u32::from(quality);
-        let scale = if quality < 50 {
-            5000 / quality
-        } else {
-            200 - 2 * quality
-        };
-        LUMA.iter()
-            .zip(table)
-            .map(|(&base, &entry)| {
-                let scaled = ((u32::from(base) * scale + 50) / 100).clamp(1, 32767);
-                scaled.abs_diff(u32::from(entry))
-            })
-            .sum()
-    };
-    (1..=100)
-        .rev()
-        .min_by_key(|&quality| distance(quality))
-        .unwrap_or(1)
 }

@@ -7,10 +7,13 @@
 
 mod bits;
 mod coefficients;
+mod color;
 mod default_tables;
+mod downsample;
 mod encoder;
 mod entropy;
 mod error;
+mod fdct;
 mod header;
 mod huffman;
 mod kernel;
@@ -18,7 +21,10 @@ mod marker;
 mod metadata;
 mod options;
 mod parallel;
+mod planes;
 mod progressive;
+mod quantization;
+mod rate_distortion;
 mod scan;
 mod search;
 mod sequential;
@@ -27,8 +33,9 @@ mod write;
 
 pub use encoder::encode;
 pub use error::Error;
-pub use header::{ComponentInfo, Header, estimate_quality, read_header};
+pub use header::{ComponentInfo, Header, read_header};
 pub use options::{
     Damage, EncodeOptions, Limits, Metadata, Process, Sampling, Scans, Simd, TranscodeOptions,
 };
+pub use quantization::estimate_quality;
 pub use transcode::{Transcoded, transcode};
