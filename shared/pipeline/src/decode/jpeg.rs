@@ -1,6 +1,7 @@
 //! JPEG, over the crate `zune-jpeg`.
 
-use raster::{Frame, Layout};
+use codec_jpeg::{Process, TranscodeOptions};
+use raster::{Frame, Layout, Unwatched};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -9,7 +10,7 @@ use zune_jpeg::errors::DecodeErrors;
 
 use super::Decoded;
 use crate::probe::broken;
-use crate::probe::jpeg::Header;
+use crate::probe::jpeg::{Header, reason};
 use crate::{Fault, Format, color};
 
 /// Scans that are read; the transcoder has a limit of its own, and files in order have about ten.
@@ -18,6 +19,9 @@ const MAX_SCANS: usize = 1000;
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let header = Header::read(bytes)?;
     refuse_unsupported(&header)?;
+    if header.late_height {
+        return decode(&with_height(bytes)?);
+    }
     // Strict: what is missing or contradicts itself is an error, and not gray.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -57,6 +61,17 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
         icc: header.icc(),
         exif: header.exif.map(<[u8]>::to_vec),
     })
+}
+
+/// The same picture in a file that says its height where every decoder looks for it.
+fn with_height(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+    let options = TranscodeOptions {
+        process: Some(Process::Baseline),
+        ..TranscodeOptions::default()
+    };
+    let made = codec_jpeg::transcode(bytes, &options, &Unwatched);
+    made.map(|made| made.bytes)
+        .map_err(|error| broken(Format::Jpeg, reason(error)))
 }
 
 /// Four stored values of each pixel -> amounts of ink, 255 a full cover.

@@ -4,7 +4,7 @@
 
 use raster::Size;
 
-use super::{SourceInfo, broken, exif, plain, quality};
+use super::{SourceInfo, broken, exif, plain};
 use crate::{Fault, Format};
 
 /// What stands before the first scan.
@@ -15,6 +15,8 @@ pub(crate) struct Header<'a> {
     pub(crate) precision: u8,
     pub(crate) size: Size,
     pub(crate) components: u8,
+    /// True where the height stands after the first scan (DNL), which few decoders read.
+    pub(crate) late_height: bool,
     /// The quantization tables, in zigzag order, as the components name them.
     tables: [Option<[u16; 64]>; 4],
     /// The table that the first component names.
@@ -36,6 +38,7 @@ impl<'a> Header<'a> {
             precision: 0,
             size: Size::new(0, 0),
             components: 0,
+            late_height: false,
             tables: [None; 4],
             first_table: 0,
             sampling: (1, 1),
@@ -83,7 +86,12 @@ impl<'a> Header<'a> {
                     }
                 }
                 0xEE => header.adobe |= segment.starts_with(b"Adobe"),
-                0xDA if frame_seen => return Ok(header),
+                0xDA if frame_seen => {
+                    if header.size.height == 0 {
+                        header.find_height(bytes)?;
+                    }
+                    return Ok(header);
+                }
                 0xDA => return Err(broken(Format::Jpeg, "a scan comes before the frame header")),
                 _ => {}
             }
@@ -106,18 +114,21 @@ impl<'a> Header<'a> {
             u32::from(u16::from_be_bytes([*w1, *w0])),
             u32::from(u16::from_be_bytes([*h1, *h0])),
         );
-        if self.size.height == 0 && self.size.width > 0 {
-            return Err(Fault::Unsupported {
-                format: Format::Jpeg,
-                reason: "its height stands after its first scan (DNL)".to_owned(),
-            });
-        }
         self.components = *components;
         self.first_table = rest[2];
         for component in rest.chunks_exact(3) {
             let (h, v) = (component[1] >> 4, component[1] & 15);
             self.sampling = (self.sampling.0.max(h), self.sampling.1.max(v));
         }
+        Ok(())
+    }
+
+    /// Takes the height from where it stands after the first scan (T.81, B.2.5).
+    fn find_height(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let found =
+            codec_jpeg::read_header(bytes).map_err(|error| broken(Format::Jpeg, reason(error)))?;
+        self.size = found.size;
+        self.late_height = true;
         Ok(())
     }
 
@@ -147,7 +158,7 @@ impl<'a> Header<'a> {
             quality: table
                 .copied()
                 .flatten()
-                .map(|table| quality::estimate(&table)),
+                .map(|table| codec_jpeg::estimate_quality(&table)),
             progressive: matches!(self.process, 2 | 6 | 10 | 14),
             ..plain(Format::Jpeg, self.size, self.precision)
         }
@@ -164,5 +175,13 @@ impl<'a> Header<'a> {
             .all(|(number, piece)| number == usize::from(piece.0));
         (complete && !pieces.is_empty())
             .then(|| pieces.iter().flat_map(|piece| piece.1).copied().collect())
+    }
+}
+
+/// The codec's words, without its own mention of the format.
+pub(crate) fn reason(error: codec_jpeg::Error) -> String {
+    match error {
+        codec_jpeg::Error::Malformed(reason) | codec_jpeg::Error::Unsupported(reason) => reason,
+        error => error.to_string(),
     }
 }

@@ -4,7 +4,6 @@ pub(crate) mod exif;
 mod gif;
 pub(crate) mod jpeg;
 mod png;
-mod quality;
 mod webp;
 
 use raster::{Orientation, Size};
