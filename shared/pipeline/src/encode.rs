@@ -89,6 +89,15 @@ pub(crate) fn jpeg_error(error: codec_jpeg::Error) -> Error {
         },
         codec_jpeg::Error::TooManyScans { max_scans } => Fault::TooManyScans { max: max_scans },
         codec_jpeg::Error::TooLarge(found) => Fault::SideTooLong { found, max: 65535 },
+        // An ICC profile or EXIF that came from a PNG, say, and does not fit a JPEG's segments.
+        error @ codec_jpeg::Error::SegmentTooLarge { .. } => {
+            let reason = error.to_string();
+            Fault::Unsupported { format, reason }
+        }
+        error @ codec_jpeg::Error::Quality(_) => {
+            let reason = error.to_string();
+            return Error::Encoder { format, reason };
+        }
     };
     Error::Source { index: 0, fault }
 }

@@ -39,7 +39,10 @@ fn frames_come_in_order_with_their_delays_and_near_their_sources() {
     for (n, (canvas, source)) in gif.canvases.iter().zip(&sources).enumerate() {
         let far = distance(canvas, 4, source, 3);
         assert!(far < 8.0, "frame {n} is {far} levels from its source");
-        assert!(canvas.chunks_exact(4).all(|p| p[3] == 255), "frame {n} covers the canvas");
+        assert!(
+            canvas.chunks_exact(4).all(|p| p[3] == 255),
+            "frame {n} covers the canvas"
+        );
     }
 }
 
@@ -81,7 +84,9 @@ fn other_sizes_fit_inside_the_first_one() {
     let gif = read_gif(&server.get(&format!("/wide.png?{rule}")).body);
     assert_eq!((gif.width, gif.height), (60, 40));
     let covered = |canvas: &[u8]| -> Vec<usize> {
-        (0..60).filter(|x| canvas[(20 * 60 + x) * 4 + 3] == 255).collect()
+        (0..60)
+            .filter(|x| canvas[(20 * 60 + x) * 4 + 3] == 255)
+            .collect()
     };
     // 20x80 becomes 10x40, in the middle; 1x1 becomes 40x40. What they leave is transparent, not the frame before.
     assert_eq!(covered(&gif.canvases[1]), (25..35).collect::<Vec<_>>());
@@ -101,7 +106,9 @@ fn transparency_stays_and_frames_do_not_pile_up() {
         png(16, 16, &pixels)
     };
     let server = Server::open();
-    server.file("l.png", &half(true)).file("r.png", &half(false));
+    server
+        .file("l.png", &half(true))
+        .file("r.png", &half(false));
     let rule = animate_rule("100", &[&url("r.png")]);
     let gif = read_gif(&server.get(&format!("/l.png?{rule}")).body);
     for (canvas, left) in gif.canvases.iter().zip([true, false]) {
@@ -130,7 +137,10 @@ fn all_wire_forms_mean_the_same() {
         format!("{escaped}="),
         format!("imageMogr2/animate/images/{image}/duration/50"),
         format!("imageMogr2/animate/duration/50/images/{padded}"),
-        format!("imageMogr2/animate/duration/50/images/{}", padded.replace('=', "%3D")),
+        format!(
+            "imageMogr2/animate/duration/50/images/{}",
+            padded.replace('=', "%3D")
+        ),
         format!("imageMogr2/animate/duration/50/images//{image}/"),
         format!("{raw}&x=y"),
         format!("x=y&{raw}"),
@@ -153,12 +163,21 @@ fn the_documentations_urls_run_as_they_stand() {
     );
     let documented = "examples-125xxxxxx.cos.ap-shanghai.myqcloud.com";
     let send = |method: &str, target: &str, body: &[u8]| {
-        service_tests::request(server.address, method, target, &[("Host", documented)], body)
+        service_tests::request(
+            server.address,
+            method,
+            target,
+            &[("Host", documented)],
+            body,
+        )
     };
     for (n, key) in ["/image-1.jpg", "/image-2.jpg"].into_iter().enumerate() {
         assert_eq!(send("PUT", key, &jpeg(48, 32, n as u32 * 7)).status, 200);
     }
-    assert_eq!(send("PUT", "/sample.png", &png(48, 32, &soft(48, 32, 3))).status, 200);
+    assert_eq!(
+        send("PUT", "/sample.png", &png(48, 32, &soft(48, 32, 3))).status,
+        200
+    );
     let animated = send(
         "GET",
         "/image-1.jpg?imageMogr2/animate/duration/50/images/aHR0cDovL2V4YW1wbGVzLTEyNXh4eHh4eC5jb3MuYXAtc2hhbmdoYWkubXlxY2xvdWQuY29tL2ltYWdlLTIuanBn",
@@ -195,10 +214,23 @@ fn head_tells_what_get_would() {
         assert_eq!(head.header(name), get.header(name), "{name}");
     }
     assert!(!get.header("etag").is_empty());
-    let unchanged = server.send("GET", &target, &[("If-None-Match", get.header("etag"))], b"");
-    assert_eq!((unchanged.status, unchanged.header("content-length")), (304, "0"));
+    let unchanged = server.send(
+        "GET",
+        &target,
+        &[("If-None-Match", get.header("etag"))],
+        b"",
+    );
+    assert_eq!(
+        (unchanged.status, unchanged.header("content-length")),
+        (304, "0")
+    );
     // Another image, another tag.
     server.file("c.jpg", &jpeg(60, 40, 33));
-    let changed = server.send("GET", &target, &[("If-None-Match", get.header("etag"))], b"");
+    let changed = server.send(
+        "GET",
+        &target,
+        &[("If-None-Match", get.header("etag"))],
+        b"",
+    );
     assert_eq!(changed.status, 200);
 }

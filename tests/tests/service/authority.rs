@@ -25,19 +25,56 @@ fn server() -> Server {
     };
     let get = "\"name/cos:GetObject\"";
     let both = "\"cos:GetObject\",\"cos:PutObject\"";
-    let key = |id: &str, more: &str, policy: String| format!("[[key]]\nid = \"{id}\"\nsecret = \"secret of {id}\"\n{more}{policy}\n");
+    let key = |id: &str, more: &str, policy: String| {
+        format!("[[key]]\nid = \"{id}\"\nsecret = \"secret of {id}\"\n{more}{policy}\n")
+    };
     let text = [
-        format!("[anonymous]\n{}\n", policy(get, &["examples-1250000000/pub/*"])),
+        format!(
+            "[anonymous]\n{}\n",
+            policy(get, &["examples-1250000000/pub/*"])
+        ),
         format!("[[bucket]]\nname = \"{OTHER}\"\nfolder = \"{{folder}}/other\"\n"),
-        key("reader", "", policy(get, &["examples-1250000000/pub/*", "examples-1250000000/private/*"])),
-        key("writer", "", policy(both, &["examples-1250000000/in/*", "examples-1250000000/out/*"])),
-        key("putter", "", policy("\"cos:PutObject\"", &["examples-1250000000/*"])),
-        key("loose", "allow_unsigned_pic_operations = true\n", policy(both, &["examples-1250000000/*"])),
-        key("strict", "require_signed_rule = true\n", policy(both, &["examples-1250000000/*", "other-1250000000/*"])),
+        key(
+            "reader",
+            "",
+            policy(
+                get,
+                &["examples-1250000000/pub/*", "examples-1250000000/private/*"],
+            ),
+        ),
+        key(
+            "writer",
+            "",
+            policy(
+                both,
+                &["examples-1250000000/in/*", "examples-1250000000/out/*"],
+            ),
+        ),
+        key(
+            "putter",
+            "",
+            policy("\"cos:PutObject\"", &["examples-1250000000/*"]),
+        ),
+        key(
+            "loose",
+            "allow_unsigned_pic_operations = true\n",
+            policy(both, &["examples-1250000000/*"]),
+        ),
+        key(
+            "strict",
+            "require_signed_rule = true\n",
+            policy(both, &["examples-1250000000/*", "other-1250000000/*"]),
+        ),
     ]
     .concat();
     let server = Server::with(&text);
-    for key in ["pub/a.jpg", "pub/b.jpg", "private/a.jpg", "private/b.jpg", "in/a.jpg"] {
+    for key in [
+        "pub/a.jpg",
+        "pub/b.jpg",
+        "private/a.jpg",
+        "private/b.jpg",
+        "in/a.jpg",
+    ] {
         server.file(key, &jpeg(24, 16, key.len() as u32));
     }
     let other = server.folder.path().join("other/private");
@@ -47,8 +84,14 @@ fn server() -> Server {
 }
 
 fn window() -> Window {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
-    Window { start: now - 60, end: now + 600 }
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs();
+    Window {
+        start: now - 60,
+        end: now + 600,
+    }
 }
 
 fn key(id: &str) -> Key {
@@ -68,7 +111,11 @@ impl Signed<'_> {
     fn authorization(&self) -> String {
         let key = key(self.by);
         let mut headers: Vec<(&str, &[u8])> = vec![("host", HOST.as_bytes())];
-        headers.extend(self.headers.iter().map(|(name, value)| (*name, value.as_bytes())));
+        headers.extend(
+            self.headers
+                .iter()
+                .map(|(name, value)| (*name, value.as_bytes())),
+        );
         Signing {
             key: &key,
             method: self.method,
@@ -90,12 +137,23 @@ impl Signed<'_> {
 }
 
 fn get<'a>(by: &'a str, path: &'a str, params: &'a [(&'a str, &'a str)]) -> Signed<'a> {
-    Signed { by, method: "GET", path, params, headers: &[] }
+    Signed {
+        by,
+        method: "GET",
+        path,
+        params,
+        headers: &[],
+    }
 }
 
 #[track_caller]
 fn denied(answer: &Answer, code: &str) {
-    assert_eq!((answer.status, answer.xml("Code").as_str()), (403, code), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.xml("Code").as_str()),
+        (403, code),
+        "{}",
+        answer.text()
+    );
 }
 
 #[test]
@@ -103,15 +161,34 @@ fn anyone_reads_what_is_public_and_nothing_else() {
     let server = server();
     assert_eq!(server.get("/pub/a.jpg").status, 200);
     assert_eq!(server.get("/pub/a.jpg?imageMogr2/interlace/1").status, 200);
-    assert!(server.get("/pub/a.jpg").header("cache-control").starts_with("public"));
-    for target in ["/private/a.jpg", "/private/absent.jpg", "/private/a.jpg?imageMogr2/interlace/1", "/", "/?uploads"] {
+    assert!(
+        server
+            .get("/pub/a.jpg")
+            .header("cache-control")
+            .starts_with("public")
+    );
+    for target in [
+        "/private/a.jpg",
+        "/private/absent.jpg",
+        "/private/a.jpg?imageMogr2/interlace/1",
+        "/",
+        "/?uploads",
+    ] {
         denied(&server.get(target), "AccessDenied");
     }
     denied(&server.put("/pub/new.jpg", &[], b"x"), "AccessDenied");
-    denied(&server.send("DELETE", "/pub/a.jpg", &[], b""), "AccessDenied");
+    denied(
+        &server.send("DELETE", "/pub/a.jpg", &[], b""),
+        "AccessDenied",
+    );
     let images = animate_rule("50", &[&format!("http://{HOST}/private/b.jpg")]);
     denied(&server.get(&format!("/pub/a.jpg?{images}")), "AccessDenied");
-    assert_eq!(server.get("/pub/a.jpg?response-content-type=text/html").status, 400);
+    assert_eq!(
+        server
+            .get("/pub/a.jpg?response-content-type=text/html")
+            .status,
+        400
+    );
 }
 
 #[test]
@@ -122,14 +199,32 @@ fn a_signature_opens_what_its_keys_policy_allows() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(answer.header("cache-control"), "private");
     // The same signature on another key, method or host.
-    denied(&read.send(&server, "/private/b.jpg", &[], b""), "SignatureDoesNotMatch");
+    denied(
+        &read.send(&server, "/private/b.jpg", &[], b""),
+        "SignatureDoesNotMatch",
+    );
     let authorization = read.authorization();
     let headers = [("Host", HOST), ("Authorization", authorization.as_str())];
-    denied(&request(server.address, "PUT", "/private/a.jpg", &headers, b"x"), "SignatureDoesNotMatch");
-    let elsewhere = [("Host", OTHER_HOST), ("Authorization", authorization.as_str())];
-    denied(&request(server.address, "GET", "/private/a.jpg", &elsewhere, b""), "SignatureDoesNotMatch");
-    denied(&get("reader", "/in/a.jpg", &[]).send(&server, "/in/a.jpg", &[], b""), "AccessDenied");
-    denied(&get("nobody", "/private/a.jpg", &[]).send(&server, "/private/a.jpg", &[], b""), "InvalidAccessKeyId");
+    denied(
+        &request(server.address, "PUT", "/private/a.jpg", &headers, b"x"),
+        "SignatureDoesNotMatch",
+    );
+    let elsewhere = [
+        ("Host", OTHER_HOST),
+        ("Authorization", authorization.as_str()),
+    ];
+    denied(
+        &request(server.address, "GET", "/private/a.jpg", &elsewhere, b""),
+        "SignatureDoesNotMatch",
+    );
+    denied(
+        &get("reader", "/in/a.jpg", &[]).send(&server, "/in/a.jpg", &[], b""),
+        "AccessDenied",
+    );
+    denied(
+        &get("nobody", "/private/a.jpg", &[]).send(&server, "/private/a.jpg", &[], b""),
+        "InvalidAccessKeyId",
+    );
 }
 
 #[test]
@@ -138,7 +233,13 @@ fn a_refused_signature_can_be_debugged() {
     let answer = get("reader", "/private/other.jpg", &[]).send(&server, "/private/a.jpg", &[], b"");
     denied(&answer, "SignatureDoesNotMatch");
     assert!(answer.xml("StringToSign").starts_with("sha1\n"));
-    assert!(answer.xml("FormatString").starts_with("get\n/private/a.jpg\n"), "{}", answer.text());
+    assert!(
+        answer
+            .xml("FormatString")
+            .starts_with("get\n/private/a.jpg\n"),
+        "{}",
+        answer.text()
+    );
     assert!(!answer.header("date").is_empty());
     assert!(!answer.text().contains("secret of"));
     let key = key("reader");
@@ -154,13 +255,32 @@ fn a_refused_signature_can_be_debugged() {
         .authorization()
     };
     let now = window().start + 60;
-    let send = |authorization: String| server.send("GET", "/private/a.jpg", &[("Authorization", &authorization)], b"");
+    let send = |authorization: String| {
+        server.send(
+            "GET",
+            "/private/a.jpg",
+            &[("Authorization", &authorization)],
+            b"",
+        )
+    };
     let old = send(expired(now - 100, now - 50));
     denied(&old, "AccessDenied");
     assert_eq!(old.xml("Message"), "Request has expired");
-    denied(&send(expired(now + 1000, now + 2000)), "RequestTimeTooSkewed");
-    denied(&send("q-sign-algorithm=sha1&nonsense".to_owned()), "AccessDenied");
-    assert_eq!(server.send("GET", "/pub/a.jpg", &[("Authorization", "")], b"").status, 200, "an empty one is none");
+    denied(
+        &send(expired(now + 1000, now + 2000)),
+        "RequestTimeTooSkewed",
+    );
+    denied(
+        &send("q-sign-algorithm=sha1&nonsense".to_owned()),
+        "AccessDenied",
+    );
+    assert_eq!(
+        server
+            .send("GET", "/pub/a.jpg", &[("Authorization", "")], b"")
+            .status,
+        200,
+        "an empty one is none"
+    );
 }
 
 #[test]
@@ -169,12 +289,30 @@ fn a_rule_that_is_not_signed_acts_on_the_signed_object_alone() {
     let public = animate_rule("50", &[&format!("http://{HOST}/pub/b.jpg")]);
     let private = animate_rule("50", &[&format!("http://{HOST}/private/b.jpg")]);
     let unsigned = get("reader", "/private/a.jpg", &[]);
-    assert_eq!(unsigned.send(&server, "/private/a.jpg?imageMogr2/interlace/1", &[], b"").status, 200);
-    assert_eq!(unsigned.send(&server, &format!("/private/a.jpg?{public}"), &[], b"").status, 200);
-    denied(&unsigned.send(&server, &format!("/private/a.jpg?{private}"), &[], b""), "AccessDenied");
+    assert_eq!(
+        unsigned
+            .send(&server, "/private/a.jpg?imageMogr2/interlace/1", &[], b"")
+            .status,
+        200
+    );
+    assert_eq!(
+        unsigned
+            .send(&server, &format!("/private/a.jpg?{public}"), &[], b"")
+            .status,
+        200
+    );
+    denied(
+        &unsigned.send(&server, &format!("/private/a.jpg?{private}"), &[], b""),
+        "AccessDenied",
+    );
     let params = [(private.as_str(), "")];
     let signed = get("reader", "/private/a.jpg", &params);
-    assert_eq!(signed.send(&server, &format!("/private/a.jpg?{private}"), &[], b"").status, 200);
+    assert_eq!(
+        signed
+            .send(&server, &format!("/private/a.jpg?{private}"), &[], b"")
+            .status,
+        200
+    );
     // An image whose own URL is signed may be read by whoever holds that URL.
     let signer = key("reader");
     let query = Signing {
@@ -187,12 +325,23 @@ fn a_rule_that_is_not_signed_acts_on_the_signed_object_alone() {
     }
     .query();
     let own = animate_rule("50", &[&format!("http://{HOST}/private/b.jpg?{query}")]);
-    assert_eq!(unsigned.send(&server, &format!("/private/a.jpg?{own}"), &[], b"").status, 200);
+    assert_eq!(
+        unsigned
+            .send(&server, &format!("/private/a.jpg?{own}"), &[], b"")
+            .status,
+        200
+    );
     let spoiled = animate_rule("50", &[&format!("http://{HOST}/pub/b.jpg?{query}")]);
-    denied(&unsigned.send(&server, &format!("/private/a.jpg?{spoiled}"), &[], b""), "AccessDenied");
+    denied(
+        &unsigned.send(&server, &format!("/private/a.jpg?{spoiled}"), &[], b""),
+        "AccessDenied",
+    );
     // A key may refuse unsigned rules altogether.
     let strict = get("strict", "/private/a.jpg", &[]);
-    denied(&strict.send(&server, "/private/a.jpg?imageMogr2/interlace/1", &[], b""), "AccessDenied");
+    denied(
+        &strict.send(&server, "/private/a.jpg?imageMogr2/interlace/1", &[], b""),
+        "AccessDenied",
+    );
     assert_eq!(strict.send(&server, "/private/a.jpg", &[], b"").status, 200);
 }
 
@@ -201,47 +350,133 @@ fn authority_comes_before_existence() {
     let server = server();
     let absent = animate_rule("50", &[&format!("http://{HOST}/private/absent.jpg")]);
     denied(&server.get(&format!("/pub/a.jpg?{absent}")), "AccessDenied");
-    denied(&server.get(&format!("/pub/a.jpg?{absent}/ignore-error/1")), "AccessDenied");
+    denied(
+        &server.get(&format!("/pub/a.jpg?{absent}/ignore-error/1")),
+        "AccessDenied",
+    );
     let params = [(absent.as_str(), "")];
-    let signed = get("reader", "/pub/a.jpg", &params).send(&server, &format!("/pub/a.jpg?{absent}"), &[], b"");
-    assert_eq!((signed.status, signed.xml("Code").as_str()), (404, "NoSuchKey"));
+    let signed = get("reader", "/pub/a.jpg", &params).send(
+        &server,
+        &format!("/pub/a.jpg?{absent}"),
+        &[],
+        b"",
+    );
+    assert_eq!(
+        (signed.status, signed.xml("Code").as_str()),
+        (404, "NoSuchKey")
+    );
     let foreign = animate_rule("50", &[&format!("http://{OTHER_HOST}/private/a.jpg")]);
     let params = [(foreign.as_str(), "")];
-    let answer = get("reader", "/pub/a.jpg", &params).send(&server, &format!("/pub/a.jpg?{foreign}"), &[], b"");
+    let answer = get("reader", "/pub/a.jpg", &params).send(
+        &server,
+        &format!("/pub/a.jpg?{foreign}"),
+        &[],
+        b"",
+    );
     denied(&answer, "AccessDenied");
 }
 
 #[test]
 fn operations_must_be_signed_and_every_result_allowed() {
     let server = server();
-    let to = |fileid: &str| format!(r#"{{"rules":[{{"fileid":"{fileid}","rule":"imageMogr2/interlace/1"}}]}}"#);
+    let to = |fileid: &str| {
+        format!(r#"{{"rules":[{{"fileid":"{fileid}","rule":"imageMogr2/interlace/1"}}]}}"#)
+    };
     let send = |by: &str, method: &str, target: &str, fileid: &str, covered: bool| {
         let operations = to(fileid);
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let params: Vec<(&str, &str)> = if query.is_empty() { Vec::new() } else { vec![(query, "")] };
+        let params: Vec<(&str, &str)> = if query.is_empty() {
+            Vec::new()
+        } else {
+            vec![(query, "")]
+        };
         let headers = [("pic-operations", operations.as_str())];
-        let signed = Signed { by, method, path, params: &params, headers: if covered { &headers } else { &[] } };
-        let body = if method == "PUT" { jpeg(24, 16, 1) } else { Vec::new() };
+        let signed = Signed {
+            by,
+            method,
+            path,
+            params: &params,
+            headers: if covered { &headers } else { &[] },
+        };
+        let body = if method == "PUT" {
+            jpeg(24, 16, 1)
+        } else {
+            Vec::new()
+        };
         signed.send(&server, target, if covered { &[] } else { &headers }, &body)
     };
-    assert_eq!(send("writer", "PUT", "/in/new.jpg", "/out/x.jpg", true).status, 200);
-    denied(&send("writer", "PUT", "/in/new.jpg", "/elsewhere/x.jpg", true), "AccessDenied");
-    denied(&send("writer", "PUT", "/in/new.jpg", "/out/y.jpg", false), "AccessDenied");
-    assert_eq!(send("loose", "PUT", "/in/new.jpg", "/out/y.jpg", false).status, 200);
-    assert_eq!(send("writer", "POST", "/in/a.jpg?image_process", "/out/z.jpg", true).status, 200);
-    denied(&send("writer", "POST", "/private/a.jpg?image_process", "/out/z.jpg", true), "AccessDenied");
-    denied(&send("reader", "POST", "/private/a.jpg?image_process", "/private/z.jpg", true), "AccessDenied");
+    assert_eq!(
+        send("writer", "PUT", "/in/new.jpg", "/out/x.jpg", true).status,
+        200
+    );
+    denied(
+        &send("writer", "PUT", "/in/new.jpg", "/elsewhere/x.jpg", true),
+        "AccessDenied",
+    );
+    denied(
+        &send("writer", "PUT", "/in/new.jpg", "/out/y.jpg", false),
+        "AccessDenied",
+    );
+    assert_eq!(
+        send("loose", "PUT", "/in/new.jpg", "/out/y.jpg", false).status,
+        200
+    );
+    assert_eq!(
+        send(
+            "writer",
+            "POST",
+            "/in/a.jpg?image_process",
+            "/out/z.jpg",
+            true
+        )
+        .status,
+        200
+    );
+    denied(
+        &send(
+            "writer",
+            "POST",
+            "/private/a.jpg?image_process",
+            "/out/z.jpg",
+            true,
+        ),
+        "AccessDenied",
+    );
+    denied(
+        &send(
+            "reader",
+            "POST",
+            "/private/a.jpg?image_process",
+            "/private/z.jpg",
+            true,
+        ),
+        "AccessDenied",
+    );
     // Cloud mode asks for GetObject on the source as well, unless the looser reading is configured.
-    denied(&send("putter", "POST", "/private/a.jpg?image_process", "/out/z.jpg", true), "AccessDenied");
+    denied(
+        &send(
+            "putter",
+            "POST",
+            "/private/a.jpg?image_process",
+            "/out/z.jpg",
+            true,
+        ),
+        "AccessDenied",
+    );
 }
 
 #[test]
 fn the_looser_reading_of_cloud_mode_is_a_switch() {
     let policy = "policy = '''{\"version\":\"2.0\",\"statement\":[{\"effect\":\"allow\",\"action\":[\"cos:PutObject\"],\"resource\":[\"*\"]}]}'''";
     for (switch, status) in [("", 403), ("cloud_mode_needs_put_only = true\n", 200)] {
-        let server = Server::with(&format!("{switch}[[key]]\nid = \"putter\"\nsecret = \"secret of putter\"\n{policy}\n"));
+        let server = Server::with(&format!(
+            "{switch}[[key]]\nid = \"putter\"\nsecret = \"secret of putter\"\n{policy}\n"
+        ));
         server.file("a.jpg", &jpeg(24, 16, 0));
-        let headers = [("pic-operations", r#"{"rules":[{"fileid":"z.jpg","rule":"imageMogr2/interlace/1"}]}"#)];
+        let headers = [(
+            "pic-operations",
+            r#"{"rules":[{"fileid":"z.jpg","rule":"imageMogr2/interlace/1"}]}"#,
+        )];
         let signed = Signed {
             by: "putter",
             method: "POST",
@@ -249,7 +484,13 @@ fn the_looser_reading_of_cloud_mode_is_a_switch() {
             params: &[("image_process", "")],
             headers: &headers,
         };
-        assert_eq!(signed.send(&server, "/a.jpg?image_process", &[], b"").status, status, "{switch}");
+        assert_eq!(
+            signed
+                .send(&server, "/a.jpg?image_process", &[], b"")
+                .status,
+            status,
+            "{switch}"
+        );
     }
 }
 
@@ -270,22 +511,66 @@ fn a_presigned_url_reaches_one_object_in_one_way() {
     };
     let query = presigned("GET", "/private/a.jpg", &[], HOST);
     assert_eq!(server.get(&format!("/private/a.jpg?{query}")).status, 200);
-    denied(&server.get(&format!("/private/b.jpg?{query}")), "SignatureDoesNotMatch");
-    denied(&server.get(&format!("/private/a.jpg?{query}&versionId=1")), "AccessDenied");
-    denied(&server.get(&format!("/private/a.jpg?{query}&uploadId=1")), "AccessDenied");
-    assert_eq!(server.get(&format!("/private/a.jpg?{query}&response-content-type=text/html")).status, 400);
+    denied(
+        &server.get(&format!("/private/b.jpg?{query}")),
+        "SignatureDoesNotMatch",
+    );
+    denied(
+        &server.get(&format!("/private/a.jpg?{query}&versionId=1")),
+        "AccessDenied",
+    );
+    denied(
+        &server.get(&format!("/private/a.jpg?{query}&uploadId=1")),
+        "AccessDenied",
+    );
+    assert_eq!(
+        server
+            .get(&format!(
+                "/private/a.jpg?{query}&response-content-type=text/html"
+            ))
+            .status,
+        400
+    );
     let put = presigned("PUT", "/in/p.jpg", &[], HOST);
     let source = format!("{HOST}/private/a.jpg");
-    denied(&server.put(&format!("/in/p.jpg?{put}"), &[("x-cos-copy-source", &source)], b""), "AccessDenied");
-    denied(&server.put(&format!("/in/p.jpg?{put}&partNumber=1&uploadId=1"), &[], b"x"), "AccessDenied");
-    assert_eq!(server.put(&format!("/in/p.jpg?{put}"), &[], b"x").status, 200);
-    let overridden = presigned("GET", "/private/a.jpg", &[("response-content-type", "text/x")], HOST);
+    denied(
+        &server.put(
+            &format!("/in/p.jpg?{put}"),
+            &[("x-cos-copy-source", &source)],
+            b"",
+        ),
+        "AccessDenied",
+    );
+    denied(
+        &server.put(
+            &format!("/in/p.jpg?{put}&partNumber=1&uploadId=1"),
+            &[],
+            b"x",
+        ),
+        "AccessDenied",
+    );
+    assert_eq!(
+        server.put(&format!("/in/p.jpg?{put}"), &[], b"x").status,
+        200
+    );
+    let overridden = presigned(
+        "GET",
+        "/private/a.jpg",
+        &[("response-content-type", "text/x")],
+        HOST,
+    );
     let answer = server.get(&format!("/private/a.jpg?{overridden}"));
-    assert_eq!((answer.status, answer.header("content-type")), (200, "text/x"));
+    assert_eq!(
+        (answer.status, answer.header("content-type")),
+        (200, "text/x")
+    );
     let images = b64(&format!("http://{HOST}/private/b.jpg"));
     let rule = format!("imageMogr2/animate/duration/50/images/{images}");
     let signed_rule = presigned("GET", "/private/a.jpg", &[(&rule, "")], HOST);
-    assert_eq!(server.get(&format!("/private/a.jpg?{signed_rule}")).status, 200);
+    assert_eq!(
+        server.get(&format!("/private/a.jpg?{signed_rule}")).status,
+        200
+    );
 }
 
 #[test]
@@ -303,6 +588,9 @@ fn a_signature_without_the_host_is_good_for_one_bucket_only() {
     .authorization();
     for host in [HOST, OTHER_HOST] {
         let headers = [("Host", host), ("Authorization", authorization.as_str())];
-        denied(&request(server.address, "GET", "/private/a.jpg", &headers, b""), "AccessDenied");
+        denied(
+            &request(server.address, "GET", "/private/a.jpg", &headers, b""),
+            "AccessDenied",
+        );
     }
 }

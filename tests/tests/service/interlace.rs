@@ -17,7 +17,10 @@ fn a_jpeg_is_transcoded_without_touching_a_pixel() {
     assert_eq!(progressive.header("content-type"), "image/jpeg");
     assert_eq!(frame_marker(&progressive.body), PROGRESSIVE);
     assert_eq!(read_jpeg(&progressive.body), read_jpeg(&source));
-    assert_eq!(progressive.header("content-length"), progressive.body.len().to_string());
+    assert_eq!(
+        progressive.header("content-length"),
+        progressive.body.len().to_string()
+    );
     // And back.
     server.file("p.jpg", &progressive.body);
     let baseline = server.get("/p.jpg?imageMogr2/interlace/0");
@@ -57,11 +60,19 @@ fn a_png_becomes_a_jpeg_over_white() {
     assert_eq!(frame_marker(&answer.body), PROGRESSIVE);
     let (width, height, shown) = read_jpeg(&answer.body);
     assert_eq!((width, height), (32, 32));
-    assert!(shown[0] > 230 && shown[1] < 40, "left is red: {:?}", &shown[..3]);
+    assert!(
+        shown[0] > 230 && shown[1] < 40,
+        "left is red: {:?}",
+        &shown[..3]
+    );
     let right = &shown[31 * 3..32 * 3];
     assert!(right.iter().all(|v| *v > 235), "right is white: {right:?}");
     let plain = server.get("/a.png?imageMogr2/format/jpg");
-    assert_eq!(frame_marker(&plain.body), BASELINE, "no interlace means baseline");
+    assert_eq!(
+        frame_marker(&plain.body),
+        BASELINE,
+        "no interlace means baseline"
+    );
 }
 
 #[test]
@@ -71,7 +82,10 @@ fn interlace_means_nothing_to_other_outputs() {
     server.file("a.png", &source);
     for rule in ["interlace/1", "format/png/interlace/1"] {
         let answer = server.get(&format!("/a.png?imageMogr2/{rule}"));
-        assert_eq!((answer.status, answer.header("content-type")), (200, "image/png"));
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, "image/png")
+        );
         assert_eq!(answer.body, source, "{rule}");
     }
 }
@@ -96,8 +110,13 @@ fn quality_is_bounded_by_the_sources_unless_forced() {
 fn ignore_error_gives_the_original() {
     let server = Server::open();
     let truncated = &jpeg(200, 200, 1)[..2000];
-    server.file("t.jpg", truncated).file("text.jpg", b"not an image");
-    for (key, code) in [("t.jpg", "InvalidImageFormat"), ("text.jpg", "InvalidImageFormat")] {
+    server
+        .file("t.jpg", truncated)
+        .file("text.jpg", b"not an image");
+    for (key, code) in [
+        ("t.jpg", "InvalidImageFormat"),
+        ("text.jpg", "InvalidImageFormat"),
+    ] {
         let refused = server.get(&format!("/{key}?imageMogr2/interlace/1"));
         assert_eq!((refused.status, refused.xml("Code").as_str()), (400, code));
         let answer = server.get(&format!("/{key}?imageMogr2/interlace/1/ignore-error/1"));
@@ -109,20 +128,38 @@ fn ignore_error_gives_the_original() {
         assert_eq!(answer.body, std::fs::read(path).expect("a file"));
     }
     let value = server.get("/t.jpg?imageMogr2/interlace/7/ignore-error/1");
-    assert_eq!((value.status, value.header("x-mogr-ignored-error")), (200, "InvalidArgument"));
-    assert_eq!(server.get("/absent.jpg?imageMogr2/interlace/1/ignore-error/1").status, 404);
-    assert_eq!(server.get("/t.jpg?imageMogr2/nonsense/1/ignore-error/1").status, 400);
+    assert_eq!(
+        (value.status, value.header("x-mogr-ignored-error")),
+        (200, "InvalidArgument")
+    );
+    assert_eq!(
+        server
+            .get("/absent.jpg?imageMogr2/interlace/1/ignore-error/1")
+            .status,
+        404
+    );
+    assert_eq!(
+        server
+            .get("/t.jpg?imageMogr2/nonsense/1/ignore-error/1")
+            .status,
+        400
+    );
 }
 
 #[test]
 fn a_pipeline_may_animate_and_go_on() {
     let server = Server::open();
-    server.file("a.jpg", &jpeg(40, 30, 0)).file("b.jpg", &jpeg(40, 30, 8));
+    server
+        .file("a.jpg", &jpeg(40, 30, 0))
+        .file("b.jpg", &jpeg(40, 30, 8));
     let image = format!("http://{}/b.jpg", crate::server::HOST);
     let rule = service_tests::animate_rule("50", &[&image]);
     let gif = server.get(&format!("/a.jpg?imageMogr2/interlace/1|{rule}"));
     assert_eq!(gif.status, 200, "{}", gif.text());
     assert_eq!(read_gif(&gif.body).delays, [5, 5]);
     let still = server.get(&format!("/a.jpg?{rule}|imageMogr2/format/jpg"));
-    assert_eq!((still.status, still.header("content-type")), (200, "image/jpeg"));
+    assert_eq!(
+        (still.status, still.header("content-type")),
+        (200, "image/jpeg")
+    );
 }

@@ -10,7 +10,11 @@ fn what_is_put_is_got() {
     let server = Server::open();
     let put = server.put(
         "/dir/a%20b%2Bc+d.txt",
-        &[("Content-Type", "text/plain"), ("x-cos-meta-author", "someone"), ("Cache-Control", "max-age=5")],
+        &[
+            ("Content-Type", "text/plain"),
+            ("x-cos-meta-author", "someone"),
+            ("Cache-Control", "max-age=5"),
+        ],
         b"hello",
     );
     assert_eq!((put.status, put.body.len()), (200, 0));
@@ -32,20 +36,39 @@ fn what_is_put_is_got() {
     assert!(!got.header("last-modified").is_empty() && !got.header("date").is_empty());
     let head = server.send("HEAD", "/dir/a%20b%2Bc+d.txt", &[], b"");
     assert_eq!((head.status, head.header("content-length")), (200, "5"));
-    assert_eq!(server.send("DELETE", "/dir/a%20b%2Bc+d.txt", &[], b"").status, 204);
+    assert_eq!(
+        server
+            .send("DELETE", "/dir/a%20b%2Bc+d.txt", &[], b"")
+            .status,
+        204
+    );
     server.lacks("/dir/a%20b%2Bc+d.txt");
-    assert_eq!(server.send("DELETE", "/dir/a%20b%2Bc+d.txt", &[], b"").status, 204);
+    assert_eq!(
+        server
+            .send("DELETE", "/dir/a%20b%2Bc+d.txt", &[], b"")
+            .status,
+        204
+    );
 }
 
 #[test]
 fn conditions_and_ranges() {
     let server = Server::open();
-    let etag = server.put("/a", &[], b"0123456789").header("etag").to_owned();
+    let etag = server
+        .put("/a", &[], b"0123456789")
+        .header("etag")
+        .to_owned();
     let get = |name: &str, value: &str| server.send("GET", "/a", &[(name, value)], b"");
     let same = get("If-None-Match", &etag);
-    assert_eq!((same.status, same.header("content-length"), same.body.len()), (304, "0", 0));
+    assert_eq!(
+        (same.status, same.header("content-length"), same.body.len()),
+        (304, "0", 0)
+    );
     assert_eq!(get("If-None-Match", "\"other\"").status, 200);
-    assert_eq!(get("If-Match", "\"other\"").xml("Code"), "PreconditionFailed");
+    assert_eq!(
+        get("If-Match", "\"other\"").xml("Code"),
+        "PreconditionFailed"
+    );
     for (range, status, body) in [
         ("bytes=0-3", 206, "0123"),
         ("bytes=8-", 206, "89"),
@@ -55,24 +78,55 @@ fn conditions_and_ranges() {
         ("lines=1-2", 200, "0123456789"),
     ] {
         let answer = get("Range", range);
-        assert_eq!((answer.status, answer.text().as_str()), (status, body), "{range}");
+        assert_eq!(
+            (answer.status, answer.text().as_str()),
+            (status, body),
+            "{range}"
+        );
     }
-    assert_eq!(get("Range", "bytes=0-3").header("content-range"), "bytes 0-3/10");
+    assert_eq!(
+        get("Range", "bytes=0-3").header("content-range"),
+        "bytes 0-3/10"
+    );
     let behind = get("Range", "bytes=10-");
-    assert_eq!((behind.status, behind.xml("Code").as_str()), (416, "InvalidRange"));
+    assert_eq!(
+        (behind.status, behind.xml("Code").as_str()),
+        (416, "InvalidRange")
+    );
 }
 
 #[test]
 fn digests_are_checked() {
     let server = Server::open();
-    let right = STANDARD.encode([0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b, 0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17, 0xc5, 0x92]);
-    assert_eq!(server.put("/a", &[("Content-MD5", &right)], b"hello").status, 200);
+    let right = STANDARD.encode([
+        0x5d, 0x41, 0x40, 0x2a, 0xbc, 0x4b, 0x2a, 0x76, 0xb9, 0x71, 0x9d, 0x91, 0x10, 0x17, 0xc5,
+        0x92,
+    ]);
+    assert_eq!(
+        server
+            .put("/a", &[("Content-MD5", &right)], b"hello")
+            .status,
+        200
+    );
     let wrong = server.put("/b", &[("Content-MD5", &right)], b"hellO");
-    assert_eq!((wrong.status, wrong.xml("Code").as_str()), (400, "BadDigest"));
-    assert_eq!(server.put("/b", &[("Content-MD5", "xyz")], b"hello").xml("Code"), "InvalidDigest");
+    assert_eq!(
+        (wrong.status, wrong.xml("Code").as_str()),
+        (400, "BadDigest")
+    );
+    assert_eq!(
+        server
+            .put("/b", &[("Content-MD5", "xyz")], b"hello")
+            .xml("Code"),
+        "InvalidDigest"
+    );
     server.lacks("/b");
     let large = "v".repeat(3000);
-    assert_eq!(server.put("/b", &[("x-cos-meta-a", &large)], b"").xml("Code"), "MetadataTooLarge");
+    assert_eq!(
+        server
+            .put("/b", &[("x-cos-meta-a", &large)], b"")
+            .xml("Code"),
+        "MetadataTooLarge"
+    );
 }
 
 #[test]
@@ -90,10 +144,23 @@ fn lists_come_in_pages() {
     assert_eq!(grouped.text().matches("<CommonPrefixes>").count(), 2);
     assert_eq!(grouped.text().matches("<Contents>").count(), 2);
     let page = server.get("/?max-keys=2");
-    assert_eq!((page.xml("IsTruncated").as_str(), page.xml("NextMarker").as_str()), ("true", "a/2"));
+    assert_eq!(
+        (
+            page.xml("IsTruncated").as_str(),
+            page.xml("NextMarker").as_str()
+        ),
+        ("true", "a/2")
+    );
     let next = server.get("/?max-keys=2&marker=a%2F2&encoding-type=url");
     assert!(next.text().contains("<Key>b</Key>") && next.text().contains("<Key>c/1</Key>"));
-    assert_eq!(server.get("/?prefix=c").text().matches("<Contents>").count(), 1);
+    assert_eq!(
+        server
+            .get("/?prefix=c")
+            .text()
+            .matches("<Contents>")
+            .count(),
+        1
+    );
     assert_eq!(server.get("/?max-keys=many").xml("Code"), "InvalidArgument");
     assert_eq!(server.send("HEAD", "/", &[], b"").status, 200);
 }
@@ -103,54 +170,107 @@ fn uploads_in_parts_are_joined_and_may_be_processed() {
     let server = Server::open();
     let source = service_tests::jpeg(300, 300, 4);
     let (first, second) = source.split_at(source.len() / 2);
-    let begun = server.send("POST", "/big.jpg?uploads", &[("Content-Type", "image/jpeg")], b"");
+    let begun = server.send(
+        "POST",
+        "/big.jpg?uploads",
+        &[("Content-Type", "image/jpeg")],
+        b"",
+    );
     let id = begun.xml("UploadId");
     assert!(!id.is_empty(), "{}", begun.text());
     let part = |number: u32, bytes: &[u8]| {
-        let answer = server.put(&format!("/big.jpg?partNumber={number}&uploadId={id}"), &[], bytes);
+        let answer = server.put(
+            &format!("/big.jpg?partNumber={number}&uploadId={id}"),
+            &[],
+            bytes,
+        );
         assert_eq!(answer.status, 200, "{}", answer.text());
         answer.header("etag").to_owned()
     };
     let tags = [part(1, first), part(2, second)];
     assert!(server.get("/?uploads").text().contains(&id));
-    assert_eq!(server.get(&format!("/big.jpg?uploadId={id}")).text().matches("<Part>").count(), 2);
+    assert_eq!(
+        server
+            .get(&format!("/big.jpg?uploadId={id}"))
+            .text()
+            .matches("<Part>")
+            .count(),
+        2
+    );
     let document = |tags: &[String]| {
         let parts: String = tags
             .iter()
             .enumerate()
-            .map(|(n, tag)| format!("<Part><PartNumber>{}</PartNumber><ETag>{tag}</ETag></Part>", n + 1))
+            .map(|(n, tag)| {
+                format!(
+                    "<Part><PartNumber>{}</PartNumber><ETag>{tag}</ETag></Part>",
+                    n + 1
+                )
+            })
             .collect();
         format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>")
     };
     let complete = |body: &str, operations: &str| {
-        server.send("POST", &format!("/big.jpg?uploadId={id}"), &[("Pic-Operations", operations)], body.as_bytes())
+        server.send(
+            "POST",
+            &format!("/big.jpg?uploadId={id}"),
+            &[("Pic-Operations", operations)],
+            body.as_bytes(),
+        )
     };
     let rules = r#"{"is_pic_info":1,"rules":[{"fileid":"p.jpg","rule":"imageMogr2/interlace/1"}]}"#;
     // Faults of the request leave the upload open.
-    assert_eq!(complete(&document(&tags), "{").xml("Code"), "InvalidPicOperations");
+    assert_eq!(
+        complete(&document(&tags), "{").xml("Code"),
+        "InvalidPicOperations"
+    );
     assert_eq!(complete("<x/>", rules).xml("Code"), "MalformedXML");
     let wrong = [tags[0].clone(), "\"0\"".to_owned()];
-    assert_eq!(complete(&document(&wrong), rules).xml("Code"), "InvalidPart");
+    assert_eq!(
+        complete(&document(&wrong), rules).xml("Code"),
+        "InvalidPart"
+    );
     let done = complete(&document(&tags), rules);
     assert_eq!(done.status, 200, "{}", done.text());
     assert!(done.text().contains("<CompleteMultipartUploadResult>"));
-    assert!(done.text().contains("<ProcessResults><Object><Key>p.jpg</Key>"), "{}", done.text());
-    assert!(done.text().contains("<ImageInfo><Format>JPEG</Format><Width>300</Width>"));
+    assert!(
+        done.text()
+            .contains("<ProcessResults><Object><Key>p.jpg</Key>"),
+        "{}",
+        done.text()
+    );
+    assert!(
+        done.text()
+            .contains("<ImageInfo><Format>JPEG</Format><Width>300</Width>")
+    );
     assert_eq!(server.get("/big.jpg").body, source);
-    assert_eq!(service_tests::frame_marker(&server.get("/p.jpg").body), Some(0xC2));
-    assert_eq!(complete(&document(&tags), rules).xml("Code"), "NoSuchUpload");
+    assert_eq!(
+        service_tests::frame_marker(&server.get("/p.jpg").body),
+        Some(0xC2)
+    );
+    assert_eq!(
+        complete(&document(&tags), rules).xml("Code"),
+        "NoSuchUpload"
+    );
 }
 
 #[test]
 fn objects_are_copied() {
     let server = Server::open();
-    server.put("/a%20b.txt", &[("x-cos-meta-k", "v"), ("Content-Type", "text/plain")], b"hello");
+    server.put(
+        "/a%20b.txt",
+        &[("x-cos-meta-k", "v"), ("Content-Type", "text/plain")],
+        b"hello",
+    );
     let source = format!("{HOST}/a%20b.txt");
     let copied = server.put("/copy", &[("x-cos-copy-source", &source)], b"");
     assert_eq!(copied.status, 200, "{}", copied.text());
     assert_eq!(copied.xml("ETag"), "\"5d41402abc4b2a76b9719d911017c592\"");
     let copy = server.get("/copy");
-    assert_eq!((copy.text().as_str(), copy.header("x-cos-meta-k")), ("hello", "v"));
+    assert_eq!(
+        (copy.text().as_str(), copy.header("x-cos-meta-k")),
+        ("hello", "v")
+    );
     let replaced = [
         ("x-cos-copy-source", source.as_str()),
         ("x-cos-metadata-directive", "Replaced"),
@@ -159,22 +279,56 @@ fn objects_are_copied() {
     assert_eq!(server.put("/copy", &replaced, b"").status, 200);
     assert_eq!(server.get("/copy").header("content-type"), "text/css");
     assert_eq!(server.get("/copy").header("x-cos-meta-k"), "");
-    assert_eq!(server.put("/x", &[("x-cos-copy-source", "evil.net/a")], b"").xml("Code"), "InvalidArgument");
+    assert_eq!(
+        server
+            .put("/x", &[("x-cos-copy-source", "evil.net/a")], b"")
+            .xml("Code"),
+        "InvalidArgument"
+    );
     let absent = format!("{HOST}/absent");
-    assert_eq!(server.put("/x", &[("x-cos-copy-source", &absent)], b"").xml("Code"), "NoSuchKey");
+    assert_eq!(
+        server
+            .put("/x", &[("x-cos-copy-source", &absent)], b"")
+            .xml("Code"),
+        "NoSuchKey"
+    );
 }
 
 #[test]
 fn odd_keys_are_names_not_paths() {
     let server = Server::open();
-    for key in ["/../../outside", "/a//b", "/a/", "/a/b/../c", "/%E7%9B%AE%E5%BD%95/x%20y", "/a/b", "/a", "/.mogr/x", "/con", "/A"] {
+    for key in [
+        "/../../outside",
+        "/a//b",
+        "/a/",
+        "/a/b/../c",
+        "/%E7%9B%AE%E5%BD%95/x%20y",
+        "/a/b",
+        "/a",
+        "/.mogr/x",
+        "/con",
+        "/A",
+    ] {
         let body = key.as_bytes();
         assert_eq!(server.put(key, &[], body).status, 200, "{key}");
     }
-    for key in ["/../../outside", "/a//b", "/a/", "/a/b/../c", "/%E7%9B%AE%E5%BD%95/x%20y", "/a/b", "/a", "/.mogr/x", "/con", "/A"] {
+    for key in [
+        "/../../outside",
+        "/a//b",
+        "/a/",
+        "/a/b/../c",
+        "/%E7%9B%AE%E5%BD%95/x%20y",
+        "/a/b",
+        "/a",
+        "/.mogr/x",
+        "/con",
+        "/A",
+    ] {
         assert_eq!(server.get(key).text(), key, "{key}");
     }
-    let beside = std::fs::read_dir(server.folder.path()).expect("the folder").count();
+    let beside = std::fs::read_dir(server.folder.path())
+        .expect("the folder")
+        .count();
     assert_eq!(beside, 1, "nothing is outside the bucket's folder");
     let long = format!("/{}", "k".repeat(1025));
     assert_eq!(server.put(&long, &[], b"x").xml("Code"), "KeyTooLong");
@@ -191,14 +345,23 @@ fn browsers_of_allowed_origins_may_ask() {
         let headers = [
             ("Origin", origin),
             ("Access-Control-Request-Method", method),
-            ("Access-Control-Request-Headers", "authorization, pic-operations"),
+            (
+                "Access-Control-Request-Headers",
+                "authorization, pic-operations",
+            ),
         ];
         server.send("OPTIONS", "/a", &headers, b"")
     };
     let allowed = preflight("https://www.example.com", "PUT");
     assert_eq!(allowed.status, 200);
-    assert_eq!(allowed.header("access-control-allow-origin"), "https://www.example.com");
-    assert_eq!(allowed.header("access-control-allow-headers"), "authorization, pic-operations");
+    assert_eq!(
+        allowed.header("access-control-allow-origin"),
+        "https://www.example.com"
+    );
+    assert_eq!(
+        allowed.header("access-control-allow-headers"),
+        "authorization, pic-operations"
+    );
     assert_eq!(preflight("https://evil.net", "PUT").status, 403);
     assert_eq!(preflight("https://www.example.com", "DELETE").status, 403);
     server.put("/a", &[], b"x");

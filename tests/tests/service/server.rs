@@ -59,7 +59,8 @@ impl Server {
             runtime.block_on(async {
                 let any = "127.0.0.1:0".parse().expect("an address");
                 let server = mogr::Server::bind(any, service).await.expect("a free port");
-                tell.send(server.address().expect("an address")).expect("the test waits");
+                tell.send(server.address().expect("an address"))
+                    .expect("the test waits");
                 server
                     .run(async {
                         let _ = stopped.await;
@@ -91,7 +92,13 @@ impl Server {
         self.send("PUT", target, headers, body)
     }
 
-    pub(crate) fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
         let mut all = vec![("Host", HOST)];
         all.extend_from_slice(headers);
         request(self.address, method, target, &all, body)
