@@ -95,6 +95,13 @@ impl Watch for Timer {
 /// Held by whoever waits for the result: when it goes, the work stops at its next row.
 pub(crate) struct Guard(Arc<AtomicBool>);
 
+impl Guard {
+    /// The result is here: the next piece of the request's work has the same flag, and is to run.
+    fn release(mut self) {
+        self.0 = Arc::default();
+    }
+}
+
 impl Drop for Guard {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
@@ -124,14 +131,16 @@ pub(crate) async fn prepare(
     options: pipeline::Options,
     timer: &Timer,
 ) -> Result<Made, Error> {
-    let _guard = timer.guard();
+    let guard = timer.guard();
     let watch = timer.clone();
-    run(move || {
+    let made = run(move || {
         let prepared = pipeline::prepare(&sources, &rule, &limits, &options, &watch)?;
         let info = prepared.info();
         Ok(Made { info, prepared })
     })
-    .await
+    .await;
+    guard.release();
+    made
 }
 
 /// Writes a result into memory, at most `limit` bytes.
@@ -142,9 +151,9 @@ pub(crate) async fn to_bytes(made: Made, limit: u64, timer: &Timer) -> Result<By
         }
         return Ok(bytes.clone());
     }
-    let _guard = timer.guard();
+    let guard = timer.guard();
     let watch = timer.clone();
-    run(move || {
+    let bytes = run(move || {
         let mut out = Bounded {
             bytes: Vec::new(),
             limit,
@@ -156,7 +165,9 @@ pub(crate) async fn to_bytes(made: Made, limit: u64, timer: &Timer) -> Result<By
             Err(error) => Err(error.into()),
         }
     })
-    .await
+    .await;
+    guard.release();
+    bytes
 }
 
 struct Bounded {
