@@ -1,0 +1,84 @@
+//! The command line: what may be asked, and who answers.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{files, policy, serve, sign, url};
+
+/// Tencent COS's imageMogr2 on your own bucket or folder.
+///
+/// Without a command: copies sample pictures to ./data and serves them on 127.0.0.1:8080.
+#[derive(Debug, Parser)]
+#[command(name = "mogr", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve folders over HTTP, all three modes on one port.
+    Serve(serve::Arguments),
+    /// Make an animated GIF from 2 to 20 JPG or PNG files.
+    Animate(files::Animate),
+    /// Make a JPG progressive (or baseline), losslessly; other pictures are encoded.
+    Interlace(files::Interlace),
+    /// Encode a picture as a JPG of a given quality.
+    Encode(files::Encode),
+    /// Print the request for a rule on stored pictures, signed if asked for.
+    Url(url::Arguments),
+    /// Say why the signature of a request does not come out.
+    Explain(sign::Explain),
+    /// Work with policy documents.
+    Policy {
+        #[command(subcommand)]
+        command: Policy,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Policy {
+    /// Read a policy document, and say what it decides. Exit code 1: denied, or refused as a document.
+    Check(policy::Check),
+}
+
+/// Reads the arguments of this process and does what they ask.
+///
+/// Exit code 0: done; 1: it failed, with the reason on standard error; 2: the arguments make no sense.
+pub fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        None => serve::serve(&serve::Arguments::default()),
+        Some(Command::Serve(arguments)) => serve::serve(&arguments),
+        Some(Command::Animate(arguments)) => arguments.run(),
+        Some(Command::Interlace(arguments)) => arguments.run(),
+        Some(Command::Encode(arguments)) => arguments.run(),
+        Some(Command::Url(arguments)) => arguments.run(),
+        Some(Command::Explain(arguments)) => arguments.run(),
+        Some(Command::Policy {
+            command: Policy::Check(arguments),
+        }) => arguments.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let text = error.chain();
+            if !text.is_empty() {
+                eprintln!("mogr: {text}");
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+/// Where a configuration comes from: the option, else the environment.
+pub(crate) const CONFIG_VARIABLE: &str = "MOGR_CONFIG";
+
+/// The option `--config` of several commands.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct ConfigOption {
+    /// The configuration, a TOML file; else its text is taken from the environment variable `MOGR_CONFIG`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}

@@ -1,0 +1,114 @@
+//! Why a command failed, as it is told on standard error.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file could not be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The configuration is refused.
+    #[error("the configuration in {whence} is refused")]
+    Config {
+        /// The file, or the environment variable.
+        whence: String,
+        /// Why.
+        source: shared::config::Error,
+    },
+    /// A bucket on S3, and a build without it.
+    #[error("bucket `{0}` is on S3, and this build knows folders only; build with `--features s3`")]
+    NoS3(String),
+    /// Open to everyone, and reachable from other machines.
+    #[error(
+        "without a configuration everyone may do everything, so only a loopback address is listened on; found `{0}`"
+    )]
+    NotLoopback(SocketAddr),
+    /// The port is taken, or not ours.
+    #[error("cannot listen on `{address}`")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The work on files could not be begun or ended.
+    #[error("the system failed")]
+    System(#[source] io::Error),
+    /// A rule is refused.
+    #[error(transparent)]
+    Rule(#[from] rules::Error),
+    /// A file is no picture that the rule takes.
+    #[error("`{}`", path.display())]
+    Source {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: pipeline::Error,
+    },
+    /// The pipeline refused, or failed.
+    #[error(transparent)]
+    Pipeline(#[from] pipeline::Error),
+    /// A name that is no object's.
+    #[error("`{name}`")]
+    Name {
+        /// What was found.
+        name: String,
+        /// Why it is none.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A policy document is refused.
+    #[error("`{}`", path.display())]
+    Policy {
+        /// The document.
+        path: PathBuf,
+        /// Why.
+        source: auth::policy::Error,
+    },
+    /// A pasted request that is none.
+    #[error(transparent)]
+    Pasted(#[from] auth::explain::PastedError),
+    /// Arguments that do not go together.
+    #[error("{0}")]
+    Usage(String),
+    /// The command did its work, and the answer is no. Everything is said already.
+    #[error("")]
+    No,
+}
+
+impl Error {
+    /// The error and its causes, in one line.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+
+    /// 2 for usage, 1 for all else.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The local host: the service on a port of this machine, over folders, and the pipeline on files.
+//!
+//! [`Server`] puts any [`shared::Service`] on a port; [`open_storage`] finds a bucket's folder; [`cli`] is the command
+//! line. Nothing here knows what a rule does.
+
+pub mod cli;
+mod error;
+mod files;
+mod front;
+mod policy;
+mod samples;
+mod serve;
+mod sign;
+mod url;
+
+pub use error::Error;
+pub use front::Server;
+pub use serve::open_storage;

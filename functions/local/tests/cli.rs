@@ -1,0 +1,326 @@
+//! The program itself: its commands, what they write, and how they end.
+
+#![allow(clippy::unwrap_used)] // In a test a panic is the report.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+fn sample(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    text(&folder.join(name))
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+fn mogr(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mogr"));
+    command.args(arguments).env_remove("MOGR_CONFIG");
+    command.output().unwrap()
+}
+
+#[track_caller]
+fn prints(arguments: &[&str]) -> String {
+    let output = mogr(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.trim_end().to_owned()
+}
+
+#[track_caller]
+fn fails(arguments: &[&str], code: i32, message: &str) {
+    let output = mogr(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{errors}");
+    assert!(errors.contains(message), "`{message}` is not in: {errors}");
+}
+
+/// The frame type of a JPEG: 0 for SOF0, 2 for SOF2.
+fn frame_type(jpeg: &[u8]) -> u8 {
+    let mut at = 2;
+    loop {
+        assert_eq!(jpeg[at], 0xff);
+        let marker = jpeg[at + 1];
+        if (0xc0..=0xc2).contains(&marker) {
+            return marker - 0xc0;
+        }
+        at += 2 + usize::from(u16::from_be_bytes([jpeg[at + 2], jpeg[at + 3]]));
+    }
+}
+
+#[test]
+fn files_are_worked_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name));
+    let read = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    let (photo, png) = (sample("photo.jpg"), sample("sample.png"));
+
+    prints(&["interlace", &photo, "-o", &path("p.jpg"), "--reps", "2"]);
+    assert_eq!(frame_type(&read("p.jpg")), 2);
+    prints(&[
+        "interlace",
+        &path("p.jpg"),
+        "-o",
+        &path("b.jpg"),
+        "--mode",
+        "0",
+    ]);
+    assert_eq!(frame_type(&read("b.jpg")), 0);
+    let other = path("portable.jpg");
+    prints(&[
+        "interlace",
+        &photo,
+        "-o",
+        &other,
+        "--portable",
+        "--threads",
+        "2",
+    ]);
+    assert_eq!(read("portable.jpg"), read("p.jpg"));
+
+    prints(&["encode", &png, "-q", "85", "-o", &path("e.jpg")]);
+    assert_eq!(frame_type(&read("e.jpg")), 0);
+
+    let frames: Vec<String> = (1..=3).map(|n| sample(&format!("image-{n}.jpg"))).collect();
+    let mut arguments = vec!["animate", "--duration", "50", "-o", "-"];
+    arguments.extend(frames.iter().map(String::as_str));
+    let output = mogr(&arguments);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(&output.stdout[..10], b"GIF89a\x80\x02\x68\x01");
+    assert!(told.contains("640x360, 3 frames"), "{told}");
+
+    // Nothing but results is left behind.
+    let entries = fs::read_dir(folder.path()).unwrap();
+    let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["b.jpg", "e.jpg", "p.jpg", "portable.jpg"]);
+}
+
+#[test]
+fn mistakes_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name));
+    fs::write(path("text.jpg"), "no picture").unwrap();
+    let (photo, wrong, out) = (sample("image-1.jpg"), path("text.jpg"), path("out"));
+    let (photo, wrong, out) = (photo.as_str(), wrong.as_str(), out.as_str());
+
+    fails(
+        &["interlace", &path("none.jpg"), "-o", out],
+        1,
+        "cannot read",
+    );
+    fails(&["interlace", wrong, "-o", out], 1, "text.jpg");
+    fails(
+        &["animate", "-d", "50", "-o", out, photo, wrong],
+        1,
+        "text.jpg",
+    );
+    fails(&["animate", "-d", "0", "-o", out, photo, photo], 2, "0");
+    fails(&["animate", "-d", "50", "-o", out, photo], 2, "IMAGE");
+    let mut many = vec!["animate", "-d", "50", "-o", out];
+    many.extend([photo; 21]);
+    fails(&many, 1, "21");
+    fails(&["encode", photo, "-q", "101", "-o", out], 2, "101");
+    assert!(!Path::new(out).exists());
+    fails(
+        &["interlace", photo, "-o", &path("none/out")],
+        1,
+        "cannot write",
+    );
+
+    let root = path("");
+    fails(
+        &["serve", "--listen", "0.0.0.0:0", "--root", &root],
+        1,
+        "loopback",
+    );
+    fails(&["serve", "--root", &path("none")], 1, "none");
+    fails(&["serve", "--config", &path("none.toml")], 1, "none.toml");
+    let config = path("mogr.toml");
+    fs::write(&config, "[[bucket]]\nname = \"b\"\nfolders = \"x\"\n").unwrap();
+    fails(&["serve", "--config", &config], 1, "folders");
+    fs::write(&config, "[[bucket]]\nname = \"b\"\ns3 = \"x\"\n").unwrap();
+    fails(&["serve", "--config", &config], 1, "--features s3");
+}
+
+#[test]
+fn requests_are_printed() {
+    assert_eq!(
+        prints(&["url", "-d", "50", "image-1.jpg", "image-2.jpg"]),
+        "http://127.0.0.1:8080/image-1.jpg?imageMogr2/animate/duration/50/images/\
+         aHR0cDovL2V4YW1wbGVzLTEyNTAwMDAwMDAuY29zLmFwLXNoYW5naGFpLm15cWNsb3VkLmNvbS9pbWFnZS0yLmpwZw"
+    );
+    let base = "https://img.example.com/";
+    assert_eq!(
+        prints(&["url", "-i", "1", "--base", base, "a b/\u{e9}.png"]),
+        "https://img.example.com/a%20b/%C3%A9.png?imageMogr2/format/jpg/interlace/1"
+    );
+    let rule = "imageMogr2/interlace/1/format/jpg";
+    assert_eq!(
+        prints(&["url", "-r", rule, "--post", "small/a.jpg", "a.png"]),
+        "curl -X POST 'http://127.0.0.1:8080/a.png?image_process' -H 'Pic-Operations: \
+         {\"is_pic_info\":1,\"rules\":[{\"fileid\":\"small/a.jpg\",\
+         \"rule\":\"imageMogr2/format/jpg/interlace/1\"}]}'"
+    );
+    assert_eq!(
+        prints(&["url", "-r", rule, "--put", "a.jpg", "a.png"]),
+        "curl -T 'a.png' 'http://127.0.0.1:8080/a.png' -H 'Pic-Operations: \
+         {\"is_pic_info\":1,\"rules\":[{\"fileid\":\"a.jpg\",\
+         \"rule\":\"imageMogr2/format/jpg/interlace/1\"}]}'"
+    );
+    fails(&["url", "-d", "50", "a.jpg"], 2, "2 to 20");
+    fails(&["url", "-i", "1", "a.jpg", "b.jpg"], 2, "--duration");
+    fails(&["url", "a.jpg"], 2, "--rule");
+    let unbuilt = "imageMogr2/thumbnail/10x";
+    fails(&["url", "-r", unbuilt, "a.jpg"], 1, "not supported yet");
+    fails(&["url", "-i", "1", "--sign", "a.jpg"], 2, "--config");
+}
+
+#[test]
+fn signatures_are_made_and_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = text(&folder.path().join("mogr.toml"));
+    fs::write(
+        &config,
+        "[[bucket]]\nname = \"examples-1250000000\"\nfolder = \".\"\n\
+         [[key]]\nid = \"AKIDx\"\nsecret = \"s\"\n",
+    )
+    .unwrap();
+    let base = "http://examples-1250000000.cos.ap-shanghai.myqcloud.com";
+    let signed = [
+        "url", "-i", "1", "--base", base, "--sign", "--config", &config,
+    ];
+    let url = prints(&[&signed[..], &["a.jpg"]].concat());
+    let begin = format!("{base}/a.jpg?q-sign-algorithm=sha1&q-ak=AKIDx&");
+    assert!(url.starts_with(&begin), "{url}");
+    let explained = prints(&["explain", "--config", &config, &url]);
+    assert!(explained.contains("the signature is right"), "{explained}");
+    assert!(explained.contains("interlace/1"), "{explained}");
+    let forged = url.replace("interlace/1", "interlace/0");
+    let output = mogr(&["explain", "--config", &config, &forged]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("refused"));
+}
+
+#[test]
+fn policies_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = text(&folder.path().join("policy.json"));
+    let document = r#"{"version": "2.0", "statement": {"effect": "allow", "action": "cos:GetObject",
+        "resource": "qcs::cos:*:*:examples-1250000000/public/*"}}"#;
+    fs::write(&path, document).unwrap();
+    assert_eq!(
+        prints(&["policy", "check", &path]),
+        "the document is understood"
+    );
+    let ask = ["policy", "check", &path, "--action", "GetObject", "--key"];
+    let ask = |key| [&ask[..], &[key]].concat();
+    assert_eq!(prints(&ask("public/a.jpg")), "allowed by statement[0]");
+    let denied = mogr(&ask("private/a.jpg"));
+    assert_eq!(denied.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&denied.stdout);
+    assert_eq!(told, "denied: no statement allows it\n");
+    let document = document.replace("allow", "maybe");
+    fs::write(&path, document).unwrap();
+    fails(&["policy", "check", &path], 1, "maybe");
+}
+
+struct Serving {
+    child: Child,
+    lines: Vec<String>,
+    rest: BufReader<ChildStdout>,
+}
+
+/// `mogr serve` in `folder`, and what it has printed when it listens.
+fn serve(folder: &Path) -> Serving {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mogr"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(folder)
+        .env_remove("MOGR_CONFIG")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut rest = BufReader::new(child.stdout.take().unwrap());
+    let mut lines = Vec::new();
+    while lines.last().is_none_or(|line| line != "Ctrl-C stops it.") {
+        let mut line = String::new();
+        assert!(rest.read_line(&mut line).unwrap() > 0, "{lines:?}");
+        lines.push(line.trim_end().to_owned());
+    }
+    Serving { child, lines, rest }
+}
+
+/// Sends a request; the head and the body of its answer.
+fn fetch(url: &str, method: &str, headers: &str) -> (String, Vec<u8>) {
+    let url = url.strip_prefix("http://").unwrap();
+    let (host, target) = url.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let request = format!(
+        "{method} /{target} HTTP/1.0\r\nHost: {host}\r\nContent-Length: 0\r\n{headers}\r\n"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let body = answer.split_off(end.unwrap() + 4);
+    (String::from_utf8(answer).unwrap(), body)
+}
+
+#[cfg(unix)]
+#[test]
+fn serves_samples_and_stops_cleanly() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serving = serve(folder.path());
+    let line = |what: &str| {
+        let mut lines = serving.lines.iter();
+        lines.find(|line| line.contains(what)).unwrap().clone()
+    };
+    let url = |what: &str| {
+        let line = line(what);
+        let url = line.split(' ').find(|word| word.starts_with("http:"));
+        url.unwrap().to_owned()
+    };
+    let original = fs::read(sample("photo.jpg")).unwrap();
+    assert_eq!(fetch(&url("as it is"), "GET", "").1, original);
+    let (head, jpeg) = fetch(&url("progressive JPEG"), "GET", "");
+    assert!(head.contains("200 OK"), "{head}");
+    assert!(head.contains("image/jpeg"), "{head}");
+    assert_eq!(frame_type(&jpeg), 2);
+    assert_eq!(frame_type(&fetch(&url("PNG to JPEG"), "GET", "").1), 2);
+    let (head, gif) = fetch(&url("6-frame GIF"), "GET", "");
+    assert!(head.contains("image/gif"), "{head}");
+    assert_eq!(&gif[..6], b"GIF89a");
+
+    // The printed command, as a shell would cut it.
+    let command = line("curl");
+    let words: Vec<&str> = command.split('\'').collect();
+    let (head, xml) = fetch(words[1], "POST", &format!("{}\r\n", words[3]));
+    let xml = String::from_utf8_lossy(&xml);
+    assert!(head.contains("200 OK"), "{head}{xml}");
+    assert_eq!(fetch(&url("/animation.gif"), "GET", "").1, gif);
+    let stored = folder.path().join("data/animation.gif");
+    assert_eq!(fs::read(stored).unwrap(), gif);
+
+    let id = serving.child.id().to_string();
+    let kill = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let mut rest = String::new();
+    serving.rest.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("Stopped.\n"), "{rest}");
+    let mut log = String::new();
+    let mut stderr = serving.child.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    assert_eq!(
+        log.matches("request_id").count(),
+        6,
+        "one line a request: {log}"
+    );
+}

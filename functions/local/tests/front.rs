@@ -1,0 +1,430 @@
+//! The front over raw sockets: what clients really send, byte by byte.
+
+#![allow(clippy::unwrap_used)] // In a test a panic is the report.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use shared::{Config, Service};
+use tokio::sync::oneshot;
+
+struct Server {
+    address: SocketAddr,
+    folder: tempfile::TempDir,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::open("examples-1250000000", folder.path().to_owned());
+        config.limits.put_bytes = 1_000_000;
+        let service = Service::new(config, |bucket| mogr::open_storage(bucket, Path::new("")));
+        let service = Arc::new(service.unwrap());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let any = "127.0.0.1:0".parse().unwrap();
+                let server = mogr::Server::bind(any, service).await.unwrap();
+                tell.send(server.address().unwrap()).unwrap();
+                server.run(async { drop(stopped.await) }).await;
+            });
+        });
+        Self {
+            address: told.recv().unwrap(),
+            folder,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    fn connect(&self) -> Client {
+        let stream = TcpStream::connect(self.address).unwrap();
+        let timeout = Some(Duration::from_secs(20));
+        stream.set_read_timeout(timeout).unwrap();
+        Client {
+            stream,
+            rest: Vec::new(),
+        }
+    }
+
+    /// One request on a connection of its own.
+    fn send(&self, request: impl AsRef<[u8]>) -> Answer {
+        self.connect().send(request)
+    }
+
+    fn file(&self, key: &str) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(key)).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || std::thread::panicking());
+        }
+    }
+}
+
+struct Client {
+    stream: TcpStream,
+    rest: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().skip(1);
+        let mut lines = lines.filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
+    }
+
+    #[track_caller]
+    fn is(&self, status: u16, body: &[u8]) {
+        let expected = String::from_utf8_lossy(body);
+        assert_eq!((self.status, self.text()), (status, expected));
+    }
+
+    #[track_caller]
+    fn is_error(&self, status: u16, code: &str) {
+        let text = self.text();
+        assert_eq!(self.status, status, "{text}");
+        assert!(text.contains(&format!("<Code>{code}</Code>")), "{text}");
+    }
+
+    fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+impl Client {
+    fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    fn send(&mut self, request: impl AsRef<[u8]>) -> Answer {
+        self.write(&request);
+        self.read(!request.as_ref().starts_with(b"HEAD"))
+    }
+
+    /// More bytes; false at the end.
+    fn fill(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        let count = self.stream.read(&mut bytes).unwrap();
+        self.rest.extend_from_slice(&bytes[..count]);
+        count > 0
+    }
+
+    fn take(&mut self, len: usize) -> Vec<u8> {
+        while self.rest.len() < len {
+            assert!(
+                self.fill(),
+                "cut off: {}",
+                String::from_utf8_lossy(&self.rest)
+            );
+        }
+        self.rest.drain(..len).collect()
+    }
+
+    fn line(&mut self) -> String {
+        loop {
+            if let Some(end) = self.rest.windows(2).position(|two| two == b"\r\n") {
+                let line = self.take(end + 2);
+                return String::from_utf8(line[..end].to_vec()).unwrap();
+            }
+            assert!(
+                self.fill(),
+                "cut off: {}",
+                String::from_utf8_lossy(&self.rest)
+            );
+        }
+    }
+
+    fn read(&mut self, has_body: bool) -> Answer {
+        let mut head = String::new();
+        loop {
+            let line = self.line();
+            if line.is_empty() {
+                break;
+            }
+            head.push_str(&line);
+            head.push('\n');
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let mut answer = Answer {
+            status,
+            head,
+            body: Vec::new(),
+        };
+        if !has_body || matches!(status, 100 | 204 | 304) {
+            return answer;
+        }
+        if answer.header("transfer-encoding") == Some("chunked") {
+            loop {
+                let len = usize::from_str_radix(&self.line(), 16).unwrap();
+                answer.body.extend(self.take(len));
+                assert_eq!(self.line(), "");
+                if len == 0 {
+                    break;
+                }
+            }
+        } else if let Some(len) = answer.header("content-length") {
+            answer.body = self.take(len.parse().unwrap());
+        } else {
+            while self.fill() {}
+            answer.body = std::mem::take(&mut self.rest);
+        }
+        answer
+    }
+
+    fn is_closed(&mut self) -> bool {
+        self.rest.is_empty() && !self.fill()
+    }
+}
+
+const HOST: &str = "Host: localhost\r\n";
+
+fn put(target: &str, body: &str) -> String {
+    let len = body.len();
+    format!("PUT {target} HTTP/1.1\r\n{HOST}Content-Length: {len}\r\n\r\n{body}")
+}
+
+fn get(target: &str) -> String {
+    format!("GET {target} HTTP/1.1\r\n{HOST}\r\n")
+}
+
+#[test]
+fn raw_targets_reach_the_service() {
+    let server = Server::start();
+    let mut client = server.connect();
+    for (raw, escaped, key) in [
+        ("/a<b>c", "/a%3Cb%3Ec", "a<b>c"),
+        ("/\"quoted\"", "/%22quoted%22", "\"quoted\""),
+        ("/p|q^r`s{t}u", "/p%7Cq%5Er%60s%7Bt%7Du", "p|q^r`s{t}u"),
+        ("/\u{4e2d}.jpg", "/%E4%B8%AD.jpg", "\u{4e2d}.jpg"),
+        ("/a#b", "/a%23b", "a#b"),
+        ("/plus+%2B%2b", "/plus%2B++", "plus+++"),
+    ] {
+        assert_eq!(client.send(put(raw, key)).status, 200, "{raw}");
+        assert_eq!(server.file(key), key.as_bytes());
+        client.send(get(raw)).is(200, key.as_bytes());
+        client.send(get(escaped)).is(200, key.as_bytes());
+    }
+    // A rule with all of them is read as a rule: its refusal names the operation.
+    let answer = client.send(get(
+        "/a<b>c?imageMogr2/thumbnail/!50x50r>|imageMogr2/x\"<\\^`{}",
+    ));
+    answer.is_error(400, "InvalidArgument");
+    assert!(answer.text().contains("`x&quot;") || answer.text().contains("thumbnail"));
+}
+
+#[test]
+fn requests_follow_each_other_on_one_connection() {
+    let server = Server::start();
+    let mut client = server.connect();
+    let chunked = format!(
+        "PUT /chunked HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n\
+         6;x=1\r\nGET /<\r\n10\r\n HTTP/1.1\r\n\r\nend\r\n0\r\nTrailer: |\r\n\r\n"
+    );
+    let all = [
+        put("/<1>", "GET /<2> HTTP/1.1\r\n\r\n"),
+        chunked,
+        get("/<1>"),
+        format!("HEAD /<1> HTTP/1.1\r\n{HOST}Content-Length: 0\r\n\r\n"),
+        get("/chunked"),
+        format!("DELETE /<1> HTTP/1.1\r\n{HOST}Content-Length: 0\r\n\r\n"),
+        get("/<1>"),
+    ]
+    .concat();
+    // All at once, and in pieces that end anywhere.
+    for step in [all.len(), 7, 1] {
+        for part in all.as_bytes().chunks(step) {
+            client.write(part);
+        }
+        assert_eq!(client.read(true).status, 200);
+        assert_eq!(client.read(true).status, 200);
+        client.read(true).is(200, b"GET /<2> HTTP/1.1\r\n\r\n");
+        let head = client.read(false);
+        assert_eq!(head.status, 200);
+        assert_eq!(head.header("content-length"), Some("21"));
+        client.read(true).is(200, b"GET /< HTTP/1.1\r\n\r\nend");
+        assert_eq!(client.read(true).status, 204);
+        client.read(true).is_error(404, "NoSuchKey");
+    }
+}
+
+#[test]
+fn not_modified_has_a_length() {
+    let server = Server::start();
+    let mut client = server.connect();
+    client.send(put("/a.txt", "text"));
+    let answer = client.send(get("/a.txt"));
+    let etag = answer.header("etag").unwrap();
+    let request = format!("GET /a.txt HTTP/1.1\r\n{HOST}If-None-Match: {etag}\r\n\r\n");
+    let answer = client.send(request);
+    assert_eq!(answer.status, 304);
+    // A published SDK fails without it.
+    assert_eq!(
+        answer.header("content-length"),
+        Some("0"),
+        "{}",
+        answer.head
+    );
+    // And the connection goes on.
+    client.send(get("/a.txt")).is(200, b"text");
+}
+
+#[test]
+fn expect_continue_is_answered_before_the_body() {
+    let server = Server::start();
+    let mut client = server.connect();
+    client.write(format!(
+        "PUT /e HTTP/1.1\r\n{HOST}Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    ));
+    assert_eq!(client.read(false).status, 100);
+    client.write("body");
+    assert_eq!(client.read(true).status, 200);
+    client.send(get("/e")).is(200, b"body");
+}
+
+#[test]
+fn absolute_targets_name_the_host() {
+    let server = Server::start();
+    server.send(put("/a|b", "x"));
+    let host = "examples-1250000000.cos.ap-shanghai.myqcloud.com";
+    let request = format!("GET http://{host}/a|b HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n");
+    server.send(request).is(200, b"x");
+    let request = "GET http://elsewhere.example/a|b HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    server.send(request).is_error(404, "NoSuchBucket");
+}
+
+#[test]
+fn old_clients_are_answered() {
+    let server = Server::start();
+    server.send(put("/old", "text"));
+    let mut client = server.connect();
+    client.send("GET /old HTTP/1.0\r\n\r\n").is(200, b"text");
+    assert!(client.is_closed());
+}
+
+#[test]
+fn long_heads_are_taken() {
+    let server = Server::start();
+    let mut client = server.connect();
+    client.send(put("/k", "x"));
+    // More than a signed rule of 20 frames, and more than five such rules in one header.
+    let target = format!("/k?{}", "p=1&".repeat(12_000));
+    let long = "h".repeat(100_000);
+    let request = format!("GET {target} HTTP/1.1\r\n{HOST}X-Long: {long}\r\n\r\n");
+    client.send(request).is(200, b"x");
+    let answer = client.send(get(&format!("/k?{}", "p".repeat(70_000))));
+    assert_eq!(answer.status, 414);
+    let long = "h".repeat(256 * 1024);
+    let mut client = server.connect();
+    client.write(format!("GET /k HTTP/1.1\r\n{HOST}X: {long}"));
+    assert_eq!(client.read(true).status, 431);
+    // The server is still up.
+    server.send(get("/k")).is(200, b"x");
+}
+
+#[test]
+fn bytes_of_headers_are_not_judged() {
+    let server = Server::start();
+    let mut request = format!("GET /none HTTP/1.1\r\n{HOST}X-Name: ").into_bytes();
+    request.extend_from_slice(b"\xe4\xb8\xad \xff\r\nCache-Control:\r\n\r\n");
+    server.send(request).is_error(404, "NoSuchKey");
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused_before_it_comes() {
+    let server = Server::start();
+    // Nothing of the body is sent.
+    let mut client = server.connect();
+    let answer = client.send(format!(
+        "PUT /big HTTP/1.1\r\n{HOST}Content-Length: 1000000000000\r\n\r\n"
+    ));
+    answer.is_error(400, "EntityTooLarge");
+    assert!(client.is_closed());
+    // Of unknown length: as soon as it is too much.
+    let mut client = server.connect();
+    client.write(format!(
+        "PUT /big HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n"
+    ));
+    let chunk = format!("{:x}\r\n{}\r\n", 100_001, "x".repeat(100_001));
+    for _ in 0..10 {
+        client.write(&chunk);
+    }
+    client.read(true).is_error(400, "EntityTooLarge");
+    // The limit itself is allowed.
+    let answer = server.send(put("/fits", &"x".repeat(1_000_000)));
+    assert_eq!(answer.status, 200);
+    assert_eq!(server.file("fits").len(), 1_000_000);
+}
+
+#[test]
+fn nonsense_is_refused_and_does_no_harm() {
+    let server = Server::start();
+    for nonsense in [
+        &b"\r\n\r\nnonsense\r\n\r\n"[..],
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /a b HTTP/1.1\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"PUT /a HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+        b"PUT /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    ] {
+        let answer = server.send(nonsense);
+        let text = String::from_utf8_lossy(nonsense);
+        assert_eq!(answer.status, 400, "{text:?}: {answer:?}");
+    }
+    // Gone in the middle of a body: nothing is stored.
+    let mut client = server.connect();
+    client.write(format!(
+        "PUT /half HTTP/1.1\r\n{HOST}Content-Length: 100\r\n\r\nhalf"
+    ));
+    drop(client);
+    std::thread::sleep(Duration::from_millis(100));
+    server.send(get("/half")).is_error(404, "NoSuchKey");
+}
+
+#[test]
+fn what_is_under_way_is_answered_before_the_end() {
+    let mut server = Server::start();
+    let mut busy = server.connect();
+    busy.write(format!(
+        "PUT /late HTTP/1.1\r\n{HOST}Content-Length: 10\r\n\r\n12345"
+    ));
+    let mut idle = server.connect();
+    idle.send(get("/none"));
+    std::thread::sleep(Duration::from_millis(200));
+    drop(server.stop.take());
+    assert!(
+        idle.is_closed(),
+        "a connection without a request does not hold it up"
+    );
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while TcpStream::connect(server.address).is_ok() {
+        assert!(Instant::now() < deadline, "nobody is let in any more");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    busy.write("67890");
+    assert_eq!(busy.read(true).status, 200);
+    server.thread.take().unwrap().join().unwrap();
+    assert_eq!(server.file("late"), b"1234567890");
+}
