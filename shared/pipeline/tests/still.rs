@@ -65,6 +65,45 @@ fn makes_a_progressive_jpeg_of_anything() {
 }
 
 #[test]
+fn takes_the_first_frame_of_an_animation() {
+    let colors = [[200, 30, 40, 255], [0, 0, 255, 255]];
+    let mut gif = Vec::new();
+    let mut encoder = gif::Encoder::new(&mut gif, 16, 16, &[]).unwrap();
+    for color in colors {
+        let frame = gif::Frame::from_rgba(16, 16, &mut filled(16, 16, color));
+        encoder.write_frame(&frame).unwrap();
+    }
+    drop(encoder);
+    let animated = [Bytes::from(gif), animated_webp(&colors)];
+    for source in animated {
+        assert_eq!(pipeline::probe(&source).unwrap().frames, 2);
+        let (_, _, pixels) = read_jpeg(&run("imageMogr2/format/jpg", &[source]));
+        assert!(distance(&pixels, &[200, 30, 40].repeat(256)) <= 3);
+    }
+}
+
+/// A WebP of 16x16 frames of one color each: VP8X, ANIM, and an ANMF around every still's own chunk (RFC 9649, 2.7).
+fn animated_webp(colors: &[[u8; 4]]) -> Bytes {
+    let chunk = |name: &[u8; 4], data: &[u8]| {
+        let len = (data.len() as u32).to_le_bytes();
+        let padding = &[0][..data.len() % 2];
+        [name, &len[..], data, padding].concat()
+    };
+    let mut chunks = chunk(b"VP8X", &[0x02, 0, 0, 0, 15, 0, 0, 15, 0, 0]);
+    chunks.extend(chunk(b"ANIM", &[0; 6]));
+    for color in colors {
+        let still = as_format(ImageFormat::WebP, 16, 16, filled(16, 16, *color));
+        let at = still
+            .windows(4)
+            .position(|name| name == b"VP8L")
+            .expect("a lossless still");
+        let header = [0, 0, 0, 0, 0, 0, 15, 0, 0, 15, 0, 0, 100, 0, 0, 0];
+        chunks.extend(chunk(b"ANMF", &[&header, &still[at..]].concat()));
+    }
+    chunk(b"RIFF", &[b"WEBP", &chunks[..]].concat()).into()
+}
+
+#[test]
 fn lays_alpha_over_white() {
     for (alpha, expected) in [(0, 255), (128, 127), (255, 0)] {
         let source = common::flat(16, 16, [0, 0, 0, alpha]);

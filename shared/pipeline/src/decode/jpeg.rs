@@ -1,6 +1,7 @@
-//! JPEG, over the crate `zune-jpeg`.
+//! JPEG, over the crates `zune-jpeg` and, for what that does not read, `jpeg-decoder`.
 
-use codec_jpeg::{Process, TranscodeOptions};
+use codec_jpeg::{Process, Scans, TranscodeOptions};
+use jpeg_decoder::PixelFormat;
 use raster::{Frame, Layout, Unwatched};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
@@ -10,18 +11,41 @@ use zune_jpeg::errors::DecodeErrors;
 
 use super::Decoded;
 use crate::probe::broken;
-use crate::probe::jpeg::{Header, reason};
+use crate::probe::jpeg::Header;
 use crate::{Fault, Format, color};
 
 /// Scans that are read; the transcoder has a limit of its own, and files in order have about ten.
 const MAX_SCANS: usize = 1000;
 
+/// Decodes with the first of these that can: the fast decoder; the same after our own codec has written the file anew;
+/// a slower decoder.
+///
+/// The fast one shows nonsense, and says nothing, where a sequential picture comes in several scans
+/// (edge/j_noninterleaved.jpg) or where the first component is not the finest (edge/j_samp_chroma_larger.jpg). It
+/// refuses sampling factors of 3, lossless coding, a height behind the picture, files without Huffman tables.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let header = Header::read(bytes)?;
     refuse_unsupported(&header)?;
-    if header.late_height {
-        return decode(&with_height(bytes)?);
+    let in_parts = header.process <= 1 && header.first_scan < header.components;
+    let mut fault = None;
+    if !header.first_is_coarse {
+        if !in_parts {
+            match fast(bytes, &header) {
+                Ok(decoded) => return Ok(decoded),
+                Err(error) => fault = Some(error),
+            }
+        }
+        let anew = anew(bytes).and_then(|bytes| fast(&bytes, &header).ok());
+        if let Some(decoded) = anew {
+            return Ok(decoded);
+        }
     }
+    slow(bytes, &header).ok_or_else(|| {
+        fault.unwrap_or_else(|| broken(Format::Jpeg, "its scans are damaged or of a rare kind"))
+    })
+}
+
+fn fast(bytes: &[u8], header: &Header) -> Result<Decoded, Fault> {
     // Strict: what is missing or contradicts itself is an error, and not gray.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -63,15 +87,30 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     })
 }
 
-/// The same picture in a file that says its height where every decoder looks for it.
-fn with_height(bytes: &[u8]) -> Result<Vec<u8>, Fault> {
+/// The same coefficients in an ordinary progressive file. What is damaged stays refused.
+fn anew(bytes: &[u8]) -> Option<Vec<u8>> {
     let options = TranscodeOptions {
-        process: Some(Process::Baseline),
+        process: Some(Process::Progressive),
+        scans: Scans::Standard,
         ..TranscodeOptions::default()
     };
-    let made = codec_jpeg::transcode(bytes, &options, &Unwatched);
-    made.map(|made| made.bytes)
-        .map_err(|error| broken(Format::Jpeg, reason(error)))
+    let made = codec_jpeg::transcode(bytes, &options, &Unwatched).ok()?;
+    Some(made.bytes)
+}
+
+fn slow(bytes: &[u8], header: &Header) -> Option<Decoded> {
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    let pixels = decoder.decode().ok()?;
+    let layout = match decoder.info()?.pixel_format {
+        PixelFormat::L8 => Layout::Gray,
+        PixelFormat::RGB24 => Layout::Rgb,
+        PixelFormat::L16 | PixelFormat::CMYK32 => return None,
+    };
+    Some(Decoded {
+        frame: Frame::new(header.size, layout, pixels)?,
+        icc: header.icc(),
+        exif: header.exif.map(<[u8]>::to_vec),
+    })
 }
 
 /// Four stored values of each pixel -> amounts of ink, 255 a full cover.
@@ -104,12 +143,8 @@ fn inks(mut pixels: Vec<u8>, ycck: bool, adobe: bool) -> Vec<u8> {
 /// Refuses by name what no decoder here reads.
 fn refuse_unsupported(header: &Header) -> Result<(), Fault> {
     let reason = match header.process {
-        0..=2 if header.precision == 8 => match header.sampling {
-            (3, _) | (_, 3) => "a sampling factor of 3".to_owned(),
-            _ => return Ok(()),
-        },
-        0..=2 => format!("samples of {} bits; 8 are read", header.precision),
-        3 => "lossless coding (SOF3)".to_owned(),
+        0..=3 if header.precision == 8 => return Ok(()),
+        0..=3 => format!("samples of {} bits; 8 are read", header.precision),
         5..=7 => format!("hierarchical coding (SOF{})", header.process),
         process => format!("arithmetic coding (SOF{process})"),
     };

@@ -15,14 +15,14 @@ pub(crate) struct Header<'a> {
     pub(crate) precision: u8,
     pub(crate) size: Size,
     pub(crate) components: u8,
-    /// True where the height stands after the first scan (DNL), which few decoders read.
-    pub(crate) late_height: bool,
+    /// Components in the first scan.
+    pub(crate) first_scan: u8,
+    /// True where a later component has more samples than the first.
+    pub(crate) first_is_coarse: bool,
     /// The quantization tables, in zigzag order, as the components name them.
     tables: [Option<[u16; 64]>; 4],
     /// The table that the first component names.
     first_table: u8,
-    /// The largest sampling factors of any component.
-    pub(crate) sampling: (u8, u8),
     /// EXIF without its `Exif\0\0`.
     pub(crate) exif: Option<&'a [u8]>,
     /// The pieces of the ICC profile, each with its number.
@@ -38,10 +38,10 @@ impl<'a> Header<'a> {
             precision: 0,
             size: Size::new(0, 0),
             components: 0,
-            late_height: false,
+            first_scan: 0,
+            first_is_coarse: false,
             tables: [None; 4],
             first_table: 0,
-            sampling: (1, 1),
             exif: None,
             icc: Vec::new(),
             adobe: false,
@@ -87,6 +87,7 @@ impl<'a> Header<'a> {
                 }
                 0xEE => header.adobe |= segment.starts_with(b"Adobe"),
                 0xDA if frame_seen => {
+                    header.first_scan = segment.first().copied().unwrap_or(0);
                     if header.size.height == 0 {
                         header.find_height(bytes)?;
                     }
@@ -116,10 +117,10 @@ impl<'a> Header<'a> {
         );
         self.components = *components;
         self.first_table = rest[2];
-        for component in rest.chunks_exact(3) {
-            let (h, v) = (component[1] >> 4, component[1] & 15);
-            self.sampling = (self.sampling.0.max(h), self.sampling.1.max(v));
-        }
+        let factors = |at: usize| (rest[at] >> 4, rest[at] & 15);
+        let first = factors(1);
+        let coarse = |other: (u8, u8)| other.0 > first.0 || other.1 > first.1;
+        self.first_is_coarse = (4..rest.len()).step_by(3).any(|at| coarse(factors(at)));
         Ok(())
     }
 
@@ -128,7 +129,6 @@ impl<'a> Header<'a> {
         let found =
             codec_jpeg::read_header(bytes).map_err(|error| broken(Format::Jpeg, reason(error)))?;
         self.size = found.size;
-        self.late_height = true;
         Ok(())
     }
 
@@ -179,7 +179,7 @@ impl<'a> Header<'a> {
 }
 
 /// The codec's words, without its own mention of the format.
-pub(crate) fn reason(error: codec_jpeg::Error) -> String {
+fn reason(error: codec_jpeg::Error) -> String {
     match error {
         codec_jpeg::Error::Malformed(reason) | codec_jpeg::Error::Unsupported(reason) => reason,
         error => error.to_string(),
