@@ -1,7 +1,9 @@
 //! Quantization tables: our own base tables, the familiar 0-100 scale over them, and the estimate of that scale from
 //! the tables of a file.
 
-use crate::rate_distortion::Quantizer;
+use crate::default_tables;
+use crate::huffman::Specification;
+use crate::rate_distortion::{Quantizer, Rate};
 
 /// Position in row-major order of each coefficient in zigzag order (T.81, figure A.6).
 pub(crate) const ZIGZAG: [u8; 64] = [
@@ -52,68 +54,6 @@ const CHROMA: [u16; 64] = [
     603, 515, 890, 984, 1137, 1362, 1719, 2307,
 ];
 
-/// Bits of the typical AC codes of T.81, tables K.5 and K.6 (luma, chroma), with the bits that follow them.
-const RATE: [[[u8; 16]; 11]; 2] = [
-    [
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 11],
-        [3, 5, 6, 7, 7, 8, 8, 9, 10, 10, 10, 11, 11, 12, 17, 17],
-        [4, 7, 10, 11, 12, 13, 14, 14, 17, 18, 18, 18, 18, 18, 18, 18],
-        [
-            6, 10, 13, 15, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19,
-        ],
-        [
-            8, 13, 16, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20,
-        ],
-        [
-            10, 16, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21,
-        ],
-        [
-            13, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22,
-        ],
-        [
-            15, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23,
-        ],
-        [
-            18, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24,
-        ],
-        [
-            25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25,
-        ],
-        [
-            26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26,
-        ],
-    ],
-    [
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10],
-        [3, 5, 6, 6, 7, 7, 8, 8, 9, 10, 10, 10, 10, 12, 15, 16],
-        [5, 8, 10, 10, 11, 12, 13, 13, 18, 18, 18, 18, 18, 18, 18, 18],
-        [
-            7, 11, 13, 13, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19, 19,
-        ],
-        [
-            9, 13, 16, 16, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20, 20,
-        ],
-        [
-            10, 16, 20, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21, 21,
-        ],
-        [
-            12, 18, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22, 22,
-        ],
-        [
-            14, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23, 23,
-        ],
-        [
-            17, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24,
-        ],
-        [
-            19, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25, 25,
-        ],
-        [
-            22, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26, 26,
-        ],
-    ],
-];
-
 /// What is added to AC coefficients of luma and chroma before rounding down, at frequency 1 and from 8 on. Above one
 /// half at first: what is rounded up too much is looked at again by what it costs, and what stays keeps texture alive.
 const ROUNDING: [[f32; 2]; 2] = [[0.64, 0.48], [0.71, 0.71]];
@@ -144,9 +84,24 @@ pub(crate) fn tables(quality: u8) -> [[u16; 64]; 2] {
     })
 }
 
+/// Bits that AC coefficients take in a sequential file with the Huffman table `typical`.
+fn rate(typical: &Specification) -> Rate {
+    let mut rate = [[0.0; 16]; 11];
+    let mut symbols = typical.symbols.iter();
+    for (len, &count) in (1u8..).zip(&typical.counts) {
+        for &symbol in symbols.by_ref().take(usize::from(count)) {
+            let (run, category) = (symbol >> 4, symbol & 15);
+            rate[usize::from(category)][usize::from(run)] = f32::from(len + category);
+        }
+    }
+    rate
+}
+
 /// The quantizers of luma and chroma for a quality. At 100 nothing is left out: as exact as steps of 1 allow.
 pub(crate) fn quantizers(quality: u8) -> [Quantizer; 2] {
     let tables = tables(quality);
+    let [_, (_, _, luma), _, (_, _, chroma)] = default_tables::all();
+    let typical = [luma, chroma];
     std::array::from_fn(|i| {
         let ([low, high], lambda) = match quality {
             100 => ([0.5; 2], 0.0),
@@ -160,7 +115,7 @@ pub(crate) fn quantizers(quality: u8) -> [Quantizer; 2] {
                 _ => low + (high - low) * ((frequency - 1.0) / 7.0).min(1.0),
             }
         });
-        let rate = RATE[i].map(|runs| runs.map(f32::from));
+        let rate = rate(&typical[i]);
         Quantizer::new(&tables[i], &rounding, lambda, &rate, END_OF_BLOCK)
     })
 }
