@@ -32,8 +32,10 @@ pub(crate) struct Component {
     pub(crate) corrections: [Vec<u64>; LEVELS - 1],
     /// Where a block's values begin in `values`.
     pub(crate) starts: Vec<u32>,
-    /// The AC coefficients other than zero, in zigzag order within each block.
+    /// The AC coefficients other than zero, in zigzag order within each block; there may be room behind them.
     pub(crate) values: Vec<i16>,
+    /// How many of `values` are coefficients.
+    used: usize,
 }
 
 /// What [`Component`] holds of one block's AC coefficients, beside their values.
@@ -66,6 +68,7 @@ impl Component {
             corrections: std::array::from_fn(|_| vec![0; blocks]),
             starts: vec![0; blocks],
             values: Vec::new(),
+            used: 0,
         }
     }
 
@@ -87,68 +90,197 @@ impl Component {
     /// Room for the values of one more block, for [`Self::keep`] to make part of it.
     #[inline(always)]
     pub(crate) fn room(&mut self) -> &mut [i16; 64] {
-        let len = self.values.len();
-        if self.values.capacity() - len < 64 {
-            self.values.reserve(64);
+        let end = self.used + 64;
+        if self.values.len() < end {
+            self.grow();
         }
-        self.values.resize(len + 64, 0);
-        (&mut self.values[len..])
+        (&mut self.values[self.used..end])
             .try_into()
-            .expect("64 values were added")
+            .expect("the range has 64 values")
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        self.values.resize(self.values.len() * 2 + 4096, 0);
     }
 
     /// Makes the values written into [`Self::room`] the AC coefficients of the block at `index`; `mask` has their
     /// positions.
     #[inline(always)]
     pub(crate) fn keep(&mut self, kernel: Kernel, index: usize, mask: u64) {
-        let start = self.values.len() - 64;
-        let count = mask.count_ones() as usize;
-        self.values.truncate(start + count);
-        self.starts[index] = start as u32;
+        self.starts[index] = self.used as u32;
         if mask == 0 {
             return;
         }
-        let packed = pack(kernel, mask, &self.values[start..]);
+        let room: &[i16; 64] = self.values[self.used..self.used + 64]
+            .try_into()
+            .expect("the range has 64 values");
+        let packed = pack(kernel, mask, room);
+        self.used += mask.count_ones() as usize;
         for (masks, mask) in self.masks.iter_mut().zip(packed.masks) {
             masks[index] = mask;
         }
         self.signs[index] = packed.signs;
-        for (corrections, bits) in self.corrections.iter_mut().zip(packed.corrections) {
-            corrections[index] = bits;
+        // What the masks above do not have needs no corrections.
+        if packed.masks[1] != 0 {
+            for (corrections, bits) in self.corrections.iter_mut().zip(packed.corrections) {
+                corrections[index] = bits;
+            }
         }
-    }
-
-    /// Gives [`Self::room`] back without a block.
-    #[inline(always)]
-    pub(crate) fn drop_room(&mut self) {
-        self.values.truncate(self.values.len() - 64);
     }
 }
 
-/// The masks of `values`, which stand at the positions in `mask`.
+/// The masks of the first of `values`, which stand at the positions in `mask`.
 #[inline(always)]
-fn pack(_kernel: Kernel, mask: u64, values: &[i16]) -> Packed {
+fn pack(kernel: Kernel, mask: u64, values: &[i16; 64]) -> Packed {
+    match kernel {
+        Kernel::Portable => pack_portable(mask, values),
+        #[cfg(target_arch = "x86_64")]
+        Kernel::Bmi2 => {
+            // SAFETY: this kernel is only made where its instructions were detected.
+            #[allow(unsafe_code)]
+            unsafe {
+                bmi2::pack(mask, values)
+            }
+        }
+    }
+}
+
+/// The definition.
+fn pack_portable(mask: u64, values: &[i16; 64]) -> Packed {
+    let values = &values[..mask.count_ones() as usize];
+    let all = values
+        .iter()
+        .fold(0, |all, value| all | value.unsigned_abs());
+    // Most blocks need not all levels.
+    match all {
+        0..2 => pack_levels::<0>(mask, values),
+        2..4 => pack_levels::<1>(mask, values),
+        _ => pack_levels::<3>(mask, values),
+    }
+}
+
+/// As [`pack()`], where no magnitude needs more than `L` levels. Without branches, which would all be chance.
+#[inline(always)]
+fn pack_levels<const L: usize>(mask: u64, values: &[i16]) -> Packed {
     let mut packed = Packed {
         masks: [mask, 0, 0, 0],
         ..Packed::default()
     };
     let mut rest = mask;
-    let mut counts = [0u32; LEVELS - 1];
+    let mut places = [63u32; LEVELS - 1];
     for &value in values {
         let bit = rest & rest.wrapping_neg();
         rest ^= bit;
-        let magnitude = u32::from(value.unsigned_abs());
-        if value < 0 {
-            packed.signs |= bit;
-        }
-        for (level, count) in counts.iter_mut().enumerate() {
-            if magnitude < 2 << level {
-                break;
-            }
-            packed.masks[level + 1] |= bit;
-            packed.corrections[level] |= u64::from(magnitude >> level & 1) << (63 - *count);
-            *count += 1;
+        let magnitude = u64::from(value.unsigned_abs());
+        packed.signs |= bit & (i64::from(value) >> 63) as u64;
+        for level in 0..L {
+            let high = u64::from(magnitude >= 2 << level);
+            packed.masks[level + 1] |= bit & high.wrapping_neg();
+            packed.corrections[level] |= (magnitude >> level & high) << (places[level] & 63);
+            places[level] = places[level].wrapping_sub(high as u32);
         }
     }
     packed
+}
+
+#[cfg(target_arch = "x86_64")]
+mod bmi2 {
+    use std::arch::x86_64::{
+        _mm_abs_epi16, _mm_and_si128, _mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8,
+        _mm_packs_epi16, _mm_set1_epi8, _mm_set1_epi16, _mm_slli_epi16, _pdep_u64, _pext_u64,
+    };
+
+    use super::Packed;
+
+    /// As [`super::pack_portable`].
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    #[inline]
+    pub(super) fn pack(mask: u64, values: &[i16; 64]) -> Packed {
+        let count = mask.count_ones();
+        // Masks over the values in their order: of signs, thresholds and low bits.
+        let (mut signs, mut above, mut low) = (0u64, [0u64; 3], [0u64; 3]);
+        for (shift, chunk) in (0..count).step_by(16).zip(values.as_chunks::<16>().0) {
+            // SAFETY: a chunk is 32 bytes, and the loads need no alignment.
+            #[allow(unsafe_code)]
+            let halves = unsafe {
+                let first = chunk.as_ptr();
+                [
+                    _mm_loadu_si128(first.cast()),
+                    _mm_loadu_si128(first.add(8).cast()),
+                ]
+            };
+            let magnitudes = halves.map(|half| _mm_abs_epi16(half));
+            let bits = |vector| u64::from(_mm_movemask_epi8(vector) as u32) << shift;
+            signs |= bits(_mm_packs_epi16(halves[0], halves[1]));
+            let capped = _mm_packs_epi16(magnitudes[0], magnitudes[1]);
+            let seven = _mm_set1_epi16(7);
+            let small = magnitudes.map(|half| _mm_and_si128(half, seven));
+            let small = _mm_packs_epi16(small[0], small[1]);
+            above[0] |= bits(_mm_cmpgt_epi8(capped, _mm_set1_epi8(1)));
+            above[1] |= bits(_mm_cmpgt_epi8(capped, _mm_set1_epi8(3)));
+            above[2] |= bits(_mm_cmpgt_epi8(capped, _mm_set1_epi8(7)));
+            // A shift moves the wanted bit of each byte to its top.
+            low[0] |= bits(_mm_slli_epi16::<7>(small));
+            low[1] |= bits(_mm_slli_epi16::<6>(small));
+            low[2] |= bits(_mm_slli_epi16::<5>(small));
+        }
+        let valid = (1 << count) - 1;
+        let mut packed = Packed {
+            masks: [mask, 0, 0, 0],
+            signs: _pdep_u64(signs & valid, mask),
+            corrections: [0; 3],
+        };
+        for level in 0..3 {
+            let above = above[level] & valid;
+            if above == 0 {
+                break;
+            }
+            packed.masks[level + 1] = _pdep_u64(above, mask);
+            packed.corrections[level] = _pext_u64(low[level], above).reverse_bits();
+        }
+        packed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Simd;
+
+    proptest! {
+        #[test]
+        fn kernels_pack_alike(
+            positions in any::<u64>(),
+            values in proptest::collection::vec(prop_oneof![-3i16..=3, -40i16..=40, any::<i16>()], 64),
+        ) {
+            let mask = positions & !1;
+            let mut room = [0; 64];
+            room.copy_from_slice(&values);
+            for value in &mut room {
+                *value = if *value == 0 { 1 } else { (*value).max(-i16::MAX) };
+            }
+            let packed = pack_portable(mask, &room);
+            prop_assert_eq!(pack(Kernel::detect(Simd::Auto), mask, &room), packed);
+            let mut rest = mask;
+            let mut sent = [0; LEVELS - 1];
+            for value in &room[..mask.count_ones() as usize] {
+                let k = rest.trailing_zeros();
+                rest &= rest - 1;
+                prop_assert_eq!(packed.signs >> k & 1 == 1, *value < 0);
+                for level in 0..LEVELS {
+                    let there = value.unsigned_abs() >= 1 << level;
+                    prop_assert_eq!(packed.masks[level] >> k & 1 == 1, there);
+                    if there && level > 0 {
+                        let bit = packed.corrections[level - 1] >> (63 - sent[level - 1]) & 1;
+                        prop_assert_eq!(bit as u16, value.unsigned_abs() >> (level - 1) & 1);
+                        sent[level - 1] += 1;
+                    }
+                }
+            }
+        }
+    }
 }

@@ -125,7 +125,7 @@ fn decode_mcus(
     columns: std::ops::Range<usize>,
 ) -> Option<&'static str> {
     match scan.kernel {
-        Kernel::Portable => decode_mcus_body(scan, components, row, columns),
+        Kernel::Portable => decode_mcus_body(Kernel::Portable, scan, components, row, columns),
         #[cfg(target_arch = "x86_64")]
         Kernel::Bmi2 => {
             // SAFETY: this kernel is only made where its instructions were detected.
@@ -145,11 +145,12 @@ fn decode_mcus_bmi2(
     row: usize,
     columns: std::ops::Range<usize>,
 ) -> Option<&'static str> {
-    decode_mcus_body(scan, components, row, columns)
+    decode_mcus_body(Kernel::Bmi2, scan, components, row, columns)
 }
 
 #[inline(always)]
 fn decode_mcus_body(
+    kernel: Kernel,
     scan: &mut Scan,
     components: &mut [Component],
     row: usize,
@@ -177,16 +178,13 @@ fn decode_mcus_body(
                     scan.predictions[slot] = dc;
                     let room = component.room();
                     let Some(mask) = decode_ac(&mut reader, part.ac, room) else {
-                        component.drop_room();
                         bad = Some("not a code of its table, or past the end of a block");
                         break 'mcus;
                     };
                     if x < component.width && y < component.height {
                         let index = y * component.width + x;
                         component.dc[index] = dc as i16;
-                        component.keep(scan.kernel, index, mask);
-                    } else {
-                        component.drop_room();
+                        component.keep(kernel, index, mask);
                     }
                 }
             }
