@@ -90,25 +90,21 @@ impl SymbolTable {
     }
 }
 
-/// What the bits ahead mean, in a sequential scan's AC coefficients:
-/// bits 0-4 the length to skip, 5-9 how many zeros come before, 10-12 the kind, 16-31 the value.
+/// What the bits ahead mean, in a sequential scan's AC coefficients: bits 0-4 the length of code and value, 5-9 how
+/// many zeros come before, 16-20 the length of the code, 24-27 that of the value.
 pub(crate) type Run = u32;
 
-/// Code, bits and value are all in the entry.
-pub(crate) const WHOLE: Run = 1 << 10;
-/// The entry has the code; bits 16-19 say how many bits of value follow it.
-pub(crate) const CODE_ONLY: Run = 2 << 10;
-/// As `WHOLE`, and the end-of-block code comes behind it, unless this is the block's last coefficient.
-pub(crate) const LAST: Run = 4 << 10;
-/// The end-of-block code alone.
-pub(crate) const END: Run = 5 << 10;
-/// The kind's bits.
-pub(crate) const KIND: Run = 7 << 10;
+/// The end-of-block code comes behind the value, unless this is the block's last coefficient.
+pub(crate) const LAST: Run = 1 << 10;
+/// There is no value: sixteen zeros, or with `END` the end of the block. Alone, the code is longer than the look-up.
+pub(crate) const NO_VALUE: Run = 1 << 11;
+/// With `NO_VALUE`: the end of the block.
+pub(crate) const END: Run = 1 << 12;
 
 /// Decodes runs of zeros and the values behind them.
 #[derive(Clone)]
 pub(crate) struct RunTable {
-    lookup: Box<[Run; 1 << RUN_BITS]>,
+    pub(crate) lookup: Box<[Run; 1 << RUN_BITS]>,
     /// Length of the end-of-block code.
     pub(crate) end_len: u32,
     canonical: Canonical,
@@ -117,39 +113,30 @@ pub(crate) struct RunTable {
 impl RunTable {
     pub(crate) fn new(specification: &Specification) -> Self {
         let canonical = Canonical::new(specification);
-        let mut lookup = Box::new([0; 1 << RUN_BITS]);
-        for (pattern, entry) in lookup.iter_mut().enumerate() {
-            let bits = (pattern as u64) << (64 - RUN_BITS);
-            *entry = match canonical.find(bits) {
-                Some((len, symbol)) if len <= RUN_BITS => {
-                    let run = run_of(len, symbol);
-                    let (size, whole) = (u32::from(symbol & 15), run & KIND == CODE_ONLY);
-                    if whole && size > 0 && len + size <= RUN_BITS {
-                        let value = extend((bits << len >> 1 >> (63 - size)) as u32, size);
-                        let total = len + size;
-                        let kind = match canonical.find(bits << total) {
-                            Some((end, 0)) if total + end <= RUN_BITS => LAST,
-                            _ => WHOLE,
-                        };
-                        (value as u32) << 16 | kind | (run & 31 << 5) | total
-                    } else {
-                        run
-                    }
-                }
-                _ => 0,
-            };
-        }
-        // `LAST` entries are only there if the code is.
         let mut end_len = 0;
+        // The codes in order fill the table from its start; what is left has codes that are longer, or none.
+        let mut lookup = Box::new([NO_VALUE; 1 << RUN_BITS]);
+        let mut filled = 0;
         let mut symbols = specification.symbols.iter();
         for (len, &count) in (1..).zip(&specification.counts) {
-            if symbols
-                .by_ref()
-                .take(usize::from(count))
-                .any(|&symbol| symbol == 0)
-            {
-                end_len = len;
-                break;
+            for &symbol in symbols.by_ref().take(usize::from(count)) {
+                if symbol == 0 && end_len == 0 {
+                    end_len = len;
+                }
+                if len <= RUN_BITS {
+                    let next = filled + (1 << (RUN_BITS - len));
+                    lookup[filled..next].fill(run_of(len, symbol));
+                    filled = next;
+                }
+            }
+        }
+        for pattern in 0..filled {
+            let total = lookup[pattern] & 31;
+            if lookup[pattern] & NO_VALUE == 0 && total < RUN_BITS {
+                let behind = lookup[pattern << total & (lookup.len() - 1)];
+                if behind & END != 0 && behind & 31 == end_len && total + end_len <= RUN_BITS {
+                    lookup[pattern] |= LAST;
+                }
             }
         }
         Self {
@@ -159,34 +146,29 @@ impl RunTable {
         }
     }
 
-    /// What comes next; at least 16 bits must be ready. 0 where there is no such code.
-    #[inline(always)]
-    pub(crate) fn peek(&self, reader: &BitReader) -> Run {
-        self.lookup[(reader.bits >> (64 - RUN_BITS)) as usize]
-    }
-
-    /// As `peek`, for codes that are longer than its look-up.
+    /// What `bits` begin with, where their code is longer than the look-up; `None` where there is no such code.
     #[cold]
     #[inline(never)]
-    pub(crate) fn peek_long(&self, bits: u64) -> Run {
-        match self.canonical.find(bits) {
-            Some((len, symbol)) => run_of(len, symbol),
-            None => 0,
-        }
+    pub(crate) fn find_long(&self, bits: u64) -> Option<Run> {
+        let (len, symbol) = self.canonical.find(bits)?;
+        Some(run_of(len, symbol)).filter(|&run| run != NO_VALUE)
     }
 }
 
-/// The entry for a code alone.
+/// Where the bits to look up begin.
+pub(crate) const RUN_SHIFT: u32 = 64 - RUN_BITS;
+
+/// The entry for a code.
 fn run_of(len: u32, symbol: u8) -> Run {
     let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
     match symbol {
-        // Sixteen zeros and no value. Of the other symbols without a value only 0 is defined; like most decoders,
-        // we take them all as the end of the block.
-        0xF0 => 16 << 5 | CODE_ONLY | len,
-        _ if size == 0 => END | len,
+        0xF0 => NO_VALUE | 16 << 5 | len,
+        // Of the other symbols without a value only 0 is defined; like most decoders, we take them all as the end of
+        // the block.
+        _ if size == 0 => NO_VALUE | END | len,
         // No 8-bit picture has more than 11 bits; as in DC, 14 are taken.
-        _ if size == 15 => 0,
-        _ => size << 16 | zeros << 5 | CODE_ONLY | len,
+        _ if size == 15 => NO_VALUE,
+        _ => size << 24 | len << 16 | zeros << 5 | (len + size),
     }
 }
 

@@ -4,7 +4,7 @@ use raster::Watch;
 
 use crate::bits::BitReader;
 use crate::coefficients::Component;
-use crate::huffman::{CODE_ONLY, END, KIND, LAST, RunTable, SymbolTable, WHOLE, extend};
+use crate::huffman::{END, LAST, NO_VALUE, RUN_SHIFT, RunTable, SymbolTable, extend};
 use crate::kernel::Kernel;
 use crate::marker::{FrameHeader, malformed};
 use crate::{Damage, Error};
@@ -201,37 +201,39 @@ fn decode_mcus_body(
 /// Decodes the AC coefficients of a block: their values in a row, and their positions as a mask.
 #[inline(always)]
 fn decode_ac(reader: &mut BitReader, table: &RunTable, values: &mut [i16; 64]) -> Option<u64> {
+    let lookup = &*table.lookup;
     let mut mask = 0u64;
     let mut count = 0usize;
     let mut k = 1u32;
     while k < 64 {
         reader.need_32();
-        let mut run = table.peek(reader);
-        if run == 0 {
-            run = table.peek_long(reader.bits);
-        }
-        reader.skip(run & 31);
-        k += run >> 5 & 31;
-        let kind = run & KIND;
-        let value = if kind == WHOLE || kind == LAST {
-            (run as i32 >> 16) as i16
-        } else if kind == CODE_ONLY {
-            let size = run >> 16;
-            if size == 0 {
+        let mut run = lookup[(reader.bits >> RUN_SHIFT) as usize];
+        if run & NO_VALUE != 0 {
+            if run == NO_VALUE {
+                run = table.find_long(reader.bits)?;
+            }
+            if run & NO_VALUE != 0 {
+                reader.skip(run & 31);
+                if run & END != 0 {
+                    break;
+                }
+                k += 16;
                 continue;
             }
-            let bits = reader.take(size);
-            extend(bits, size) as i16
-        } else if kind == END {
-            break;
-        } else {
-            return None;
-        };
-        values[count & 63] = value;
+        }
+        let (code, size) = (run >> 16 & 31, run >> 24);
+        let ahead = reader.bits << code;
+        reader.skip(run & 31);
+        k += run >> 5 & 31;
+        // Without the top bit the value is negative (T.81, F.2.2.1).
+        let negative = !(ahead as i64 >> 63) as u64;
+        values[count & 63] = (ahead >> (64 - size))
+            .wrapping_sub(negative)
+            .wrapping_add(negative << size) as i16;
         count += 1;
         mask |= 1u64.wrapping_shl(k);
         k += 1;
-        if kind == LAST {
+        if run & LAST != 0 {
             if k < 64 {
                 reader.skip(table.end_len);
             }
