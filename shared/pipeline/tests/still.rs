@@ -274,6 +274,61 @@ fn says_what_is_wrong_with_a_source() {
     );
 }
 
+#[test]
+fn shows_rare_jpegs_as_others_do() {
+    // Mean colors of the four quarters, by libjpeg-turbo.
+    let several_scans: &[u8] = include_bytes!("fixtures/several_scans.jpg");
+    let fine_chroma: &[u8] = include_bytes!("fixtures/fine_chroma.jpg");
+    for (source, expected) in [
+        (
+            several_scans,
+            [[167, 93, 54], [201, 128, 82], [129, 62, 39], [137, 60, 31]],
+        ),
+        (
+            fine_chroma,
+            [
+                [142, 106, 79],
+                [141, 108, 87],
+                [155, 114, 85],
+                [152, 118, 95],
+            ],
+        ),
+    ] {
+        let png = run("imageMogr2/format/png", &[Bytes::from_static(source)]);
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&png))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let size = reader.next_frame(&mut pixels).unwrap();
+        let (width, height) = (size.width as usize, size.height as usize);
+        let (half_width, half_height) = (width / 2, height / 2);
+        for (quarter, expected) in expected.into_iter().enumerate() {
+            let (x, y) = (quarter % 2 * half_width, quarter / 2 * half_height);
+            let mut sums = [0; 3];
+            for row in pixels.chunks(width * 3).skip(y).take(half_height) {
+                for pixel in row[x * 3..].chunks(3).take(half_width) {
+                    for (sum, channel) in sums.iter_mut().zip(pixel) {
+                        *sum += usize::from(*channel);
+                    }
+                }
+            }
+            let mean = sums.map(|sum| (sum / (half_width * half_height)) as u8);
+            assert!(distance(&mean, &expected) <= 2, "{mean:?} {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn refuses_a_palette_of_a_wrong_length() {
+    let source = include_bytes!("fixtures/palette_length.png");
+    let message = "the object: not a readable PNG: its palette has 4 bytes";
+    refuses(
+        "imageMogr2/format/jpg",
+        &[Bytes::from_static(source)],
+        message,
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 

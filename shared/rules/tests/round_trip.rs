@@ -57,6 +57,8 @@ fn escape(text: &str) -> String {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn parse_reads_what_display_writes(rule in rule()) {
         let text = rule.to_string();

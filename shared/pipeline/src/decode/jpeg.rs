@@ -21,14 +21,14 @@ const MAX_SCANS: usize = 1000;
 /// a slower decoder.
 ///
 /// The fast one shows nonsense, and says nothing, where a sequential picture comes in several scans
-/// (edge/j_noninterleaved.jpg) or where the first component is not the finest (edge/j_samp_chroma_larger.jpg). It
+/// (`several_scans.jpg`) or where the first component is not the finest (`fine_chroma.jpg`). It
 /// refuses sampling factors of 3, lossless coding, a height behind the picture, files without Huffman tables.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
     let header = Header::read(bytes)?;
     refuse_unsupported(&header)?;
     let in_parts = header.process <= 1 && header.first_scan < header.components;
     let mut fault = None;
-    if !header.first_is_coarse {
+    if !header.first_is_coarse && header.process != 3 {
         if !in_parts {
             match fast(bytes, &header) {
                 Ok(decoded) => return Ok(decoded),

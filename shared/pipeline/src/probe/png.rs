@@ -36,7 +36,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     for (name, data) in chunks {
         match name {
             b"tRNS" => has_alpha = true,
-            // The decoder takes this for granted: bad/pplte_len.png.
+            // The decoder takes this for granted: `palette_length.png`.
             b"PLTE" if data.is_empty() || data.len() > 768 || data.len() % 3 != 0 => {
                 let reason = format!("its palette has {} bytes", data.len());
                 return Err(broken(Format::Png, reason));
