@@ -24,7 +24,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use shared::{Body, Front, Service, storage};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::stream::Stream;
 
@@ -32,19 +32,48 @@ use self::stream::Stream;
 const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of a request's line and headers. A rule of 20 frames takes 2 kB, five of them in a header ten.
 const MAX_HEAD: usize = 256 * 1024;
-/// For a request's head to come, and for the next request on a connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
-/// For the next bytes of a body, and for a client to take the next bytes of an answer.
-const STALL: Duration = Duration::from_secs(30);
-/// A body may take [`STALL`] and a second for each so many bytes.
+/// A body may take [`Patience::stall`] and a second for each so many bytes.
 const SLOWEST: u64 = 8 * 1024;
-/// For requests under way to be answered when the server stops.
-const GRACE: Duration = Duration::from_secs(30);
+/// Bytes of request bodies in memory at once, as a multiple of the longest body that is allowed.
+const BODIES: u64 = 4;
+/// Bytes of a body that are counted at once.
+const UNIT: u64 = 64 * 1024;
+
+/// How long the server waits for its clients.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a request's head to come, and for the next request on a connection.
+    pub head: Duration,
+    /// For the next bytes of a body, and for a client to take the next bytes of an answer.
+    pub stall: Duration,
+    /// For requests under way to be answered when the server stops.
+    pub grace: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        let half_a_minute = Duration::from_secs(30);
+        Self {
+            head: half_a_minute,
+            stall: half_a_minute,
+            grace: half_a_minute,
+        }
+    }
+}
 
 /// The service on a port.
 pub struct Server {
     listener: TcpListener,
+    host: Host,
+    patience: Patience,
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct Host {
     service: Arc<Service>,
+    /// Units of memory that request bodies may still take.
+    memory: Arc<Semaphore>,
 }
 
 impl Server {
@@ -55,7 +84,20 @@ impl Server {
     /// What the system says, for example that the port is taken.
     pub async fn bind(address: SocketAddr, service: Arc<Service>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        Ok(Self { listener, service })
+        let units = service.config().limits.put_bytes.div_ceil(UNIT) * BODIES;
+        let units = usize::try_from(units).unwrap_or(usize::MAX);
+        let memory = Arc::new(Semaphore::new(units.clamp(1, Semaphore::MAX_PERMITS)));
+        Ok(Self {
+            listener,
+            host: Host { service, memory },
+            patience: Patience::default(),
+        })
+    }
+
+    /// The same, with other times to wait than the usual half minute.
+    #[must_use]
+    pub fn with_patience(self, patience: Patience) -> Self {
+        Self { patience, ..self }
     }
 
     /// Where it listens.
@@ -69,7 +111,11 @@ impl Server {
 
     /// Answers requests until `stop` is done, and then those that are under way.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let Self { listener, service } = self;
+        let Self {
+            listener,
+            host,
+            patience,
+        } = self;
         let connections = GracefulShutdown::new();
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let mut stop = std::pin::pin!(stop);
@@ -93,17 +139,19 @@ impl Server {
             };
             // Answers are written whole; waiting to fill a packet only delays their last one.
             let _ = stream.set_nodelay(true);
-            let io = TokioIo::new(Stream::new(stream, STALL));
-            let service = Arc::clone(&service);
+            let io = TokioIo::new(Stream::new(stream, patience.stall));
+            let host = host.clone();
             let answer = hyper::service::service_fn(move |request| {
-                let service = Arc::clone(&service);
-                async move { Ok::<_, Infallible>(answer(&service, request, client).await.map(Sent)) }
+                let host = host.clone();
+                async move {
+                    let answer = host.answer(request, client, patience.stall).await;
+                    Ok::<_, Infallible>(answer.map(Sent))
+                }
             });
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
+                .header_read_timeout(patience.head)
                 .max_buf_size(MAX_HEAD)
-                .half_close(true)
                 .serve_connection(io, answer);
             let connection = connections.watch(connection);
             tokio::spawn(async move {
@@ -114,7 +162,7 @@ impl Server {
             });
         }
         drop(listener);
-        if tokio::time::timeout(GRACE, connections.shutdown())
+        if tokio::time::timeout(patience.grace, connections.shutdown())
             .await
             .is_err()
         {
@@ -123,38 +171,43 @@ impl Server {
     }
 }
 
-/// Gives one request to the service in the form that it takes.
-async fn answer(
-    service: &Service,
-    request: Request<Incoming>,
-    client: SocketAddr,
-) -> Response<Body> {
-    let (mut parts, body) = request.into_parts();
-    // A target in absolute form names the host in the place of the header (RFC 9112, 3.2.2).
-    let authority = parts.uri.authority().cloned();
-    if let Some(authority) = authority
-        && let Ok(host) = HeaderValue::from_str(authority.as_str())
-    {
-        parts.headers.insert(header::HOST, host);
-    }
-    if parts.version == Version::HTTP_10 && !parts.headers.contains_key(header::HOST) {
-        // Such a client reaches what it connected to, as if it had named the address.
-        parts
-            .headers
-            .insert(header::HOST, HeaderValue::from_static("localhost"));
-    }
-    let path = parts.uri.path_and_query().cloned();
-    parts.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
-    parts.extensions.insert(Front {
-        client: Some(client.ip().to_canonical()),
-        ..Front::default()
-    });
-    let limit = service.config().limits.put_bytes;
-    match read(body, limit).await {
-        Ok(body) => service.answer(Request::from_parts(parts, body)).await,
-        Err(Unread::Slow) => only_status(StatusCode::REQUEST_TIMEOUT),
-        // Nobody is there to read an answer, or the chunks are none.
-        Err(Unread::Broken) => only_status(StatusCode::BAD_REQUEST),
+impl Host {
+    /// Gives one request to the service in the form that it takes.
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        client: SocketAddr,
+        stall: Duration,
+    ) -> Response<Body> {
+        let (mut parts, body) = request.into_parts();
+        // A target in absolute form names the host in the place of the header (RFC 9112, 3.2.2).
+        let authority = parts.uri.authority().cloned();
+        if let Some(authority) = authority
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            parts.headers.insert(header::HOST, host);
+        }
+        if parts.version == Version::HTTP_10 && !parts.headers.contains_key(header::HOST) {
+            // Such a client reaches what it connected to, as if it had named the address.
+            parts
+                .headers
+                .insert(header::HOST, HeaderValue::from_static("localhost"));
+        }
+        let path = parts.uri.path_and_query().cloned();
+        parts.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        parts.extensions.insert(Front {
+            client: Some(client.ip().to_canonical()),
+            ..Front::default()
+        });
+        let limit = self.service.config().limits.put_bytes;
+        match read(body, limit, stall, &self.memory).await {
+            // The memory is given back with the answer, when the body has been stored or processed.
+            Ok((body, _held)) => self.service.answer(Request::from_parts(parts, body)).await,
+            Err(Unread::Slow) => only_status(StatusCode::REQUEST_TIMEOUT),
+            Err(Unread::NoMemory) => only_status(StatusCode::SERVICE_UNAVAILABLE),
+            // Nobody is there to read an answer, or the chunks are none.
+            Err(Unread::Broken) => only_status(StatusCode::BAD_REQUEST),
+        }
     }
 }
 
@@ -191,34 +244,53 @@ impl http_body::Body for Sent {
 /// Why a body did not come whole.
 enum Unread {
     Slow,
+    NoMemory,
     Broken,
 }
 
-/// The body; of one that is longer than `limit`, just enough for the service to refuse it.
-async fn read(mut body: Incoming, limit: u64) -> Result<Bytes, Unread> {
+/// The body, and its hold on `memory`; of one that is longer than `limit`, just enough for the service to refuse it.
+async fn read(
+    mut body: Incoming,
+    limit: u64,
+    stall: Duration,
+    memory: &Arc<Semaphore>,
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Unread> {
     let too_long = usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX);
     if body.size_hint().lower() > limit {
         // The length alone is looked at. Zeros that nobody reads are no memory.
-        return Ok(vec![0; too_long].into());
+        return Ok((vec![0; too_long].into(), None));
     }
+    let mut held: Option<OwnedSemaphorePermit> = None;
+    let mut hold = |bytes: u64| {
+        let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) as u64;
+        let more = bytes.div_ceil(UNIT).saturating_sub(has);
+        let more = u32::try_from(more).map_err(|_| Unread::NoMemory)?;
+        let more = Arc::clone(memory).try_acquire_many_owned(more);
+        let more = more.map_err(|_| Unread::NoMemory)?;
+        match &mut held {
+            Some(held) => held.merge(more),
+            None => held = Some(more),
+        }
+        Ok(())
+    };
+    hold(body.size_hint().lower())?;
     let started = Instant::now();
     let mut bytes = BytesMut::new();
     loop {
-        let allowed = STALL + Duration::from_secs(bytes.len() as u64 / SLOWEST);
-        let left = allowed.saturating_sub(started.elapsed()).min(STALL);
+        let allowed = stall + Duration::from_secs(bytes.len() as u64 / SLOWEST);
+        let left = allowed.saturating_sub(started.elapsed()).min(stall);
         let frame = match tokio::time::timeout(left, body.frame()).await {
             Err(_) => return Err(Unread::Slow),
-            Ok(None) => return Ok(bytes.freeze()),
+            Ok(None) => break,
             Ok(Some(frame)) => frame.map_err(|_| Unread::Broken)?,
         };
         if let Ok(data) = frame.into_data() {
-            if bytes.is_empty() && body.is_end_stream() {
-                return Ok(data);
-            }
+            hold(bytes.len() as u64 + data.len() as u64)?;
             bytes.extend_from_slice(&data);
             if bytes.len() >= too_long {
-                return Ok(bytes.freeze());
+                break;
             }
         }
     }
+    Ok((bytes.freeze(), held))
 }

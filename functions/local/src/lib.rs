@@ -14,5 +14,5 @@ mod sign;
 mod url;
 
 pub use error::Error;
-pub use front::Server;
+pub use front::{Patience, Server};
 pub use serve::open_storage;
