@@ -1,5 +1,6 @@
 //! The HTTP front of the local host: connections in, requests to the service, answers out.
 
+mod spelling;
 mod stream;
 mod target;
 
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
-use http::{Request, Response, StatusCode, Version};
+use http::{Extensions, Request, Response, StatusCode, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -74,6 +75,8 @@ struct Host {
     service: Arc<Service>,
     /// Units of memory that request bodies may still take.
     memory: Arc<Semaphore>,
+    /// How answers spell the names of their headers.
+    spelling: Extensions,
 }
 
 impl Server {
@@ -89,7 +92,11 @@ impl Server {
         let memory = Arc::new(Semaphore::new(units.clamp(1, Semaphore::MAX_PERMITS)));
         Ok(Self {
             listener,
-            host: Host { service, memory },
+            host: Host {
+                service,
+                memory,
+                spelling: spelling::extensions().await,
+            },
             patience: Patience::default(),
         })
     }
@@ -144,7 +151,8 @@ impl Server {
             let answer = hyper::service::service_fn(move |request| {
                 let host = host.clone();
                 async move {
-                    let answer = host.answer(request, client, patience.stall).await;
+                    let mut answer = host.answer(request, client, patience.stall).await;
+                    answer.extensions_mut().extend(host.spelling);
                     Ok::<_, Infallible>(answer.map(Sent))
                 }
             });

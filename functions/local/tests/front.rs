@@ -276,6 +276,42 @@ fn requests_follow_each_other_on_one_connection() {
 }
 
 #[test]
+fn headers_are_spelled_as_clients_look_for_them() {
+    let server = Server::start();
+    let put = server.send(format!(
+        "PUT /a.txt HTTP/1.1\r\n{HOST}Content-Length: 1\r\nX-Cos-Meta-Name: x\r\n\r\n1"
+    ));
+    assert!(put.head.contains("\nETag: "), "{}", put.head);
+    let got = server.send(get("/a.txt"));
+    for name in [
+        "ETag",
+        "Content-Type",
+        "Content-Length",
+        "Last-Modified",
+        "Date",
+    ] {
+        assert!(
+            got.head.contains(&format!("\n{name}: ")),
+            "{name}: {}",
+            got.head
+        );
+    }
+    for name in [
+        "x-cos-request-id",
+        "x-cos-meta-name",
+        "x-cos-hash-crc64ecma",
+    ] {
+        assert!(
+            got.head.contains(&format!("\n{name}: ")),
+            "{name}: {}",
+            got.head
+        );
+    }
+    let wrong = server.send(get("/a.txt?imageMogr2/interlace/1"));
+    assert!(wrong.head.contains("\nX-ErrNo: "), "{}", wrong.head);
+}
+
+#[test]
 fn not_modified_has_a_length() {
     let server = Server::start();
     let mut client = server.connect();
