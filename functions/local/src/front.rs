@@ -40,6 +40,10 @@ const BODIES: u64 = 4;
 /// Bytes of a body that are counted at once.
 const UNIT: u64 = 64 * 1024;
 
+/// Clients that write only the first chunk of a chunked body to a file, and take it for whole: theirs come with a length.
+/// (`streambody.py` of version 1.9.44 reads from a new iterator each time, and the first one closes the connection.)
+const NO_CHUNKS: &str = "cos-python-sdk";
+
 /// How long the server waits for its clients.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
@@ -203,8 +207,12 @@ impl Host {
         }
         let path = parts.uri.path_and_query().cloned();
         parts.uri = Uri::from(path.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        let agent = parts.headers.get(header::USER_AGENT);
+        let agent = agent.and_then(|agent| agent.to_str().ok());
+        let is_buffered = agent.is_some_and(|agent| agent.starts_with(NO_CHUNKS));
         parts.extensions.insert(Front {
             client: Some(client.ip().to_canonical()),
+            response_limit: is_buffered.then_some(u64::MAX),
             ..Front::default()
         });
         let limit = self.service.config().limits.put_bytes;

@@ -312,6 +312,27 @@ fn headers_are_spelled_as_clients_look_for_them() {
 }
 
 #[test]
+fn animations_are_streamed_but_to_clients_that_cannot() {
+    let server = Server::start();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    for name in ["image-1.jpg", "image-2.jpg"] {
+        std::fs::copy(samples.join(name), server.folder.path().join(name)).unwrap();
+    }
+    let request = |agent| {
+        format!(
+            "GET /image-1.jpg?imageMogr2/animate/duration/50/images/aHR0cDovL2V4YW1wbGVzLTEyNTAwMDAwMDAuY29zLmFw\
+             LXNoYW5naGFpLm15cWNsb3VkLmNvbS9pbWFnZS0yLmpwZw HTTP/1.1\r\n{HOST}User-Agent: {agent}\r\n\r\n"
+        )
+    };
+    let streamed = server.send(request("curl/8"));
+    assert_eq!(streamed.header("transfer-encoding"), Some("chunked"));
+    assert!(streamed.body.len() > 64 * 1024 && streamed.body.ends_with(b"\x3b"));
+    let whole = server.send(request("cos-python-sdk-v5.1.9.44"));
+    assert_eq!(whole.header("transfer-encoding"), None);
+    assert!(whole.body == streamed.body);
+}
+
+#[test]
 fn not_modified_has_a_length() {
     let server = Server::start();
     let mut client = server.connect();
