@@ -13,9 +13,9 @@ use crate::scan::{Scan, interleaved};
 use crate::write::{Color, Picture, Rows, code_scan, tables_of};
 
 /// Blocks of a component that a sample has at least, where there are as many.
-const SAMPLE: usize = 2048;
+const SAMPLE: usize = 1024;
 /// A sample has at least one row of so many.
-const SPARSEST: usize = 8;
+const SPARSEST: usize = 16;
 /// Where the first AC scans are cut in two; 63 is not at all.
 const SPLITS: [u8; 6] = [63, 5, 8, 2, 12, 18];
 /// Where refining AC scans are cut, if they are.
@@ -173,7 +173,15 @@ pub(crate) fn smallest_dc(
             let (whole, high) = (Scan::dc(&group, 0, 0), Scan::dc(&group, 0, 1));
             let low = Scan::dc(&group, 1, 0);
             let in_one = count(&whole)?;
-            let in_two = count(&high)? + count(&low)?;
+            // A refining DC scan has one bit for each block and no table.
+            let blocks = if let &[index] = &group[..] {
+                picture.components[index].dc.len()
+            } else {
+                let grid = picture.grid();
+                grid.columns * grid.rows * picture.blocks_in_mcu()
+            };
+            let in_two =
+                count(&high)? + cost(picture, &low, &Counts::default(), (1, 1)) + blocks as u64;
             bits += in_one.min(in_two);
             if in_one <= in_two {
                 first.push(whole);

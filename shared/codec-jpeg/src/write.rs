@@ -56,7 +56,7 @@ impl Picture {
         (of(|c| c.h), of(|c| c.v))
     }
 
-    fn grid(&self) -> Grid {
+    pub(crate) fn grid(&self) -> Grid {
         let (h, v) = self.largest();
         Grid {
             columns: self.size.width.div_ceil(8 * h) as usize,
