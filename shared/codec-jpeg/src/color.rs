@@ -10,7 +10,7 @@ const WEIGHTS: [[f32; 3]; 3] = [
     [0.5, -0.418_687_6, -0.081_312_4],
 ];
 
-/// Red, green and blue of one row of pixels, padded on the right with its last pixel.
+/// Red, green and blue of one row of pixels.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Rgb {
     pub(crate) red: Vec<f32>,
@@ -26,9 +26,18 @@ impl Rgb {
             blue: vec![0.0; len],
         }
     }
+
+    pub(crate) fn planes(&self) -> [&[f32]; 3] {
+        [&self.red, &self.green, &self.blue]
+    }
+
+    pub(crate) fn planes_mut(&mut self) -> [&mut [f32]; 3] {
+        [&mut self.red, &mut self.green, &mut self.blue]
+    }
 }
 
-/// Takes one row of pixels apart; `background` is what shows through transparent ones.
+/// Takes one row of pixels apart; `background` is what shows through transparent ones. The last pixel is repeated to
+/// the end of `out`.
 #[inline(always)]
 pub(crate) fn split(pixels: &[u8], layout: Layout, background: [u8; 3], out: &mut Rgb) {
     let width = pixels.len() / layout.channels();
@@ -66,7 +75,7 @@ pub(crate) fn split(pixels: &[u8], layout: Layout, background: [u8; 3], out: &mu
             }
         }
     }
-    for plane in [&mut out.red, &mut out.green, &mut out.blue] {
+    for plane in out.planes_mut() {
         let last = plane[width - 1];
         plane[width..].fill(last);
     }

@@ -23,10 +23,9 @@ struct Plane {
 #[derive(Clone, Debug)]
 pub(crate) struct Strip {
     planes: Vec<Plane>,
-    /// Two rows of pixels, taken apart.
+    /// Two rows of pixels, taken apart, and their averages.
     rgb: [Rgb; 2],
-    /// Two rows of Cb and of Cr, before they are halved.
-    chroma: [[Vec<f32>; 2]; 2],
+    averages: Rgb,
     /// Horizontal and vertical sampling factor of luma; chroma's are 1.
     factors: (usize, usize),
 }
@@ -47,7 +46,7 @@ impl Strip {
         Self {
             planes,
             rgb: [Rgb::new(padded), Rgb::new(padded)],
-            chroma: std::array::from_fn(|_| std::array::from_fn(|_| vec![0.0; padded])),
+            averages: Rgb::new(padded / factors.0),
             factors,
         }
     }
@@ -91,23 +90,19 @@ impl Strip {
                 split(pixels(row), layout, background, &mut self.rgb[i]);
                 luma(&self.rgb[i], &mut y_plane.samples[row * stride..][..stride]);
             }
-            match self.factors {
-                (1, 1) => chroma(&self.rgb[0], cb_out, cr_out),
+            let [first, second] = &self.rgb;
+            let rgb = match self.factors {
+                (1, 1) => first,
                 (2, 1) => {
-                    let [cb, cr] = &mut self.chroma[0];
-                    chroma(&self.rgb[0], cb, cr);
-                    halve_row(cb, cb_out);
-                    halve_row(cr, cr_out);
+                    halve_row(first, &mut self.averages);
+                    &self.averages
                 }
                 _ => {
-                    let [upper, lower] = &mut self.chroma;
-                    for (rgb, [cb, cr]) in self.rgb.iter().zip([&mut *upper, &mut *lower]) {
-                        chroma(rgb, cb, cr);
-                    }
-                    halve_rows(&upper[0], &lower[0], cb_out);
-                    halve_rows(&upper[1], &lower[1], cr_out);
+                    halve_rows(first, second, &mut self.averages);
+                    &self.averages
                 }
-            }
+            };
+            chroma(rgb, cb_out, cr_out);
         }
     }
 
@@ -135,7 +130,8 @@ impl Strip {
                 out.copy_from_slice(&samples[y * stride + 8 * x..][..8]);
             }
             let at = block_row * component.width + x;
-            let Quantized { dc, mask } = quantizer.quantize(&forward(&block), component.room());
+            let Quantized { dc, mask } =
+                quantizer.quantize(&forward(kernel, &block), component.room());
             component.dc[at] = dc;
             component.keep(kernel, at, mask);
         }

@@ -25,7 +25,7 @@ const ANNEX_K_LUMA: [u16; 64] = [
 ];
 
 /// The largest magnitude of a quantized AC coefficient (T.81, table F.2: size category 10).
-pub(crate) const MAX_MAGNITUDE: i32 = 1023;
+pub(crate) const MAX_MAGNITUDE: f32 = 1023.0;
 
 /// Luma steps at quality 50, in tenths, row-major.
 ///

@@ -19,6 +19,20 @@ const ZIGZAG_OF: [u8; 64] = {
     of
 };
 
+/// The bits in zigzag order that eight flags in the transform's order stand for: `[u][flags]`.
+static ZIGZAG_BITS: [[u64; 256]; 8] = {
+    let mut bits = [[0; 256]; 8];
+    let mut i = 0;
+    while i < 8 * 256 * 8 {
+        let (u, flags, v) = (i / 2048, i / 8 % 256, i % 8);
+        if flags >> v & 1 == 1 {
+            bits[u][flags] |= 1 << ZIGZAG_OF[8 * u + v];
+        }
+        i += 1;
+    }
+    bits
+};
+
 /// Position in the transform's order of each coefficient in zigzag order.
 const UNZIGZAG: [u8; 64] = {
     let mut of = [0; 64];
@@ -43,8 +57,24 @@ pub(crate) struct Quantized {
     pub(crate) mask: u64,
 }
 
+/// Added to a value below 2^22, it leaves that value rounded to nearest.
+const MAGIC: f32 = 12_582_912.0;
+
+/// Coefficients below this, in quantization steps, are zero without a look at their bits: of thousands, hardly one
+/// would be worth them.
+const NEVER_KEPT: f32 = 0.52;
+
+/// One squared quantization step, in the integers that costs and losses are counted in.
+const UNIT: f32 = 65_536.0;
+
+/// The most that anything costs, in squared quantization steps.
+const DEAR: f32 = 20.0;
+
+/// Bits that a size category more takes, with its longer code.
+const CATEGORY_BITS: f32 = 2.5;
+
 /// Costs by the run of zeros before.
-type Runs = [f32; 64];
+type Runs = [i32; 64];
 
 /// Row of [`Quantizer::costs`] that stands for the end of a block.
 const END: usize = 11;
@@ -53,12 +83,13 @@ const END: usize = 11;
 #[derive(Clone, Debug)]
 pub(crate) struct Quantizer {
     /// One over the quantization step and the transform's scale factors; all in the transform's order.
-    reciprocals: [[f32; 8]; 8],
-    /// What is added before rounding down.
-    rounding: [[f32; 8]; 8],
-    /// What a coefficient costs in squared quantization steps, by its size category; in row [`END`], what it costs
-    /// that no more come.
+    reciprocals: [f32; 64],
+    /// What is added before rounding to nearest.
+    rounding: [f32; 64],
+    /// What a coefficient costs by its size category, in [`UNIT`]s; in row [`END`], what it costs that no more come.
     costs: [Runs; 16],
+    /// Powers of two become one less where they were rounded up by more than this.
+    lower: f32,
 }
 
 impl Quantizer {
@@ -71,24 +102,24 @@ impl Quantizer {
         end_of_block: f32,
     ) -> Self {
         let mut quantizer = Self {
-            reciprocals: [[0.0; 8]; 8],
-            rounding: [[0.0; 8]; 8],
-            costs: [[0.0; 64]; 16],
+            reciprocals: [0.0; 64],
+            rounding: [0.0; 64],
+            costs: [[0; 64]; 16],
+            lower: lambda * CATEGORY_BITS / 2.0 - 0.5,
         };
+        let cost_of = |bits: f32| integer((bits * lambda).min(DEAR) * UNIT);
         for (runs, bits) in quantizer.costs.iter_mut().zip(rate) {
             for (run, cost) in runs.iter_mut().enumerate() {
-                *cost = lambda * (bits[run % 16] + rate[0][15] * (run / 16) as f32);
+                *cost = cost_of(bits[run % 16] + rate[0][15] * (run / 16) as f32);
             }
         }
         // After coefficient 63 the end needs no code.
-        quantizer.costs[END] = [lambda * end_of_block; 64];
-        quantizer.costs[END][0] = 0.0;
-        for u in 0..8 {
-            for v in 0..8 {
-                let k = usize::from(ZIGZAG_OF[8 * u + v]);
-                quantizer.reciprocals[u][v] = SCALE[u] * SCALE[v] / f32::from(table[k]);
-                quantizer.rounding[u][v] = rounding[k];
-            }
+        quantizer.costs[END] = [cost_of(end_of_block); 64];
+        quantizer.costs[END][0] = 0;
+        for (i, &k) in ZIGZAG_OF.iter().enumerate() {
+            let k = usize::from(k);
+            quantizer.reciprocals[i] = SCALE[i / 8] * SCALE[i % 8] / f32::from(table[k]);
+            quantizer.rounding[i] = rounding[k] - 0.5;
         }
         quantizer
     }
@@ -101,82 +132,81 @@ impl Quantizer {
         coefficients: &[[f32; 8]; 8],
         values: &mut [i16; 64],
     ) -> Quantized {
-        /// Adding it to a value below 2^22 leaves that value's integer in the low bits, rounded to nearest.
-        const MAGIC: f32 = 12_582_912.0;
-        let mut ratios = [0.0f32; 64];
+        let coefficients = coefficients.as_flattened();
         let mut levels = [0i32; 64];
-        let mut flags = [0u8; 64];
-        for u in 0..8 {
-            for v in 0..8 {
-                let ratio = coefficients[u][v] * self.reciprocals[u][v];
-                let rounded = ratio.abs() + (self.rounding[u][v] - 0.5) + MAGIC;
-                let level = rounded.to_bits() as i32 - MAGIC.to_bits() as i32;
-                ratios[8 * u + v] = ratio;
-                levels[8 * u + v] = level;
-                flags[8 * u + v] = u8::from(level != 0);
-            }
-        }
-        let signed = |ratio: f32, level: i32| {
+        let mut categories = [0u8; 64];
+        let mut losses = [0i32; 64];
+        for i in 0..64 {
+            let ratio = coefficients[i] * self.reciprocals[i];
+            let size = ratio.abs().min(MAX_MAGNITUDE);
+            let level = (size + self.rounding[i]) + MAGIC - MAGIC;
+            // Where all bits but the exponent are zero, one less is a category less. That is worth some loss.
+            let power = level.to_bits() & 0x007F_FFFF == 0;
+            let lower = power & (level > 1.0) & (size - level < self.lower);
+            let level = if lower { level - 1.0 } else { level };
+            let level = if size < NEVER_KEPT { 0.0 } else { level };
+            // What is lost by zero, where that is worth a look.
+            let loss = if level == 1.0 {
+                size * 2.0 - 1.0
+            } else {
+                3.0 * DEAR
+            };
+            losses[i] = integer(loss * UNIT);
+            categories[i] = (level.to_bits() >> 23) as u8;
             let sign = ratio.to_bits() as i32 >> 31;
-            ((level ^ sign) - sign) as i16
-        };
-        let dc = signed(ratios[0], levels[0]);
-        let mask = zigzag_mask(&flags);
-        let (mut rest, mut kept) = (mask, 0u64);
+            levels[i] = (integer(level) ^ sign) - sign;
+        }
+        // The DC coefficient may be one more below zero than others may.
+        let dc = integer(coefficients[0] * self.reciprocals[0]) as i16;
+        let mask = zigzag_mask(&categories);
+        // Filled from the end of its first half down, so that a copy of fixed length takes all.
+        let mut found = [0i16; 128];
+        let mut free = 64;
+        let mut kept = mask;
         // The coefficient after the one looked at, as far as kept: its position and its costs.
         let (mut next, mut next_costs) = (64, &self.costs[END]);
-        let mut free = 64;
+        let mut rest = mask;
+        let mut k = 63 - (rest | 1).leading_zeros() as usize;
         while rest != 0 {
-            let k = 63 - rest.leading_zeros() as usize;
             rest ^= 1 << k;
             let before = 63 - (rest | 1).leading_zeros() as usize;
-            let run = (k - before - 1) & 63;
-            let i = usize::from(UNZIGZAG[k]) & 63;
-            let (ratio, mut level) = (ratios[i], levels[i].min(MAX_MAGNITUDE));
-            let mut category = (32 - level.leading_zeros() as usize) & 15;
-            if level & (level - 1) == 0 {
-                // A power of two: one less is a category less, or nothing at all.
-                let change = (ratio.abs() - level as f32) * 2.0 + 1.0;
-                let (now, then) = if level == 1 {
-                    let (kept, dropped) = (next - k - 1, next - before - 1);
-                    (next_costs[kept & 63], next_costs[dropped & 63])
-                } else {
-                    (0.0, self.costs[category - 1][run])
-                };
-                if change < self.costs[category][run] + now - then {
-                    level -= 1;
-                    category -= 1;
-                    if level == 0 {
-                        continue;
-                    }
-                }
-            }
-            kept |= 1 << k;
-            (next, next_costs) = (k, &self.costs[category]);
-            free -= 1;
-            values[free & 63] = signed(ratio, level);
+            let i = usize::from(UNZIGZAG[k & 63]) & 63;
+            let with = self.costs[1][(k - before - 1) & 63] + next_costs[(next - k - 1) & 63];
+            let without = next_costs[(next - before - 1) & 63];
+            let drop = losses[i] < with - without;
+            kept ^= u64::from(drop) << k;
+            // Overwritten by the next one if it is dropped.
+            found[(free - 1) & 127] = levels[i] as i16;
+            free -= usize::from(!drop);
+            let costs = &self.costs[usize::from(categories[i].wrapping_sub(126)) & 15];
+            (next, next_costs) = if drop { (next, next_costs) } else { (k, costs) };
+            k = before;
         }
-        values.copy_within(free.., 0);
+        values.copy_from_slice(&found[free..][..64]);
         Quantized { dc, mask: kept }
     }
 }
 
-/// A bit for each AC coefficient whose flag, in the transform's order, is 1; bits are in zigzag order.
+/// The integer nearest to a value below 2^22.
 #[inline(always)]
-fn zigzag_mask(flags: &[u8; 64]) -> u64 {
-    let mut found = 0;
-    for (u, eight) in flags.as_chunks::<8>().0.iter().enumerate() {
-        // Gathers the low bits of eight bytes in the top byte.
-        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        found |= bits << (8 * u);
-    }
-    found &= !1;
+fn integer(value: f32) -> i32 {
+    (value + MAGIC).to_bits() as i32 - MAGIC.to_bits() as i32
+}
+
+/// A bit for each AC coefficient whose entry, in the transform's order, is not zero; bits are in zigzag order.
+#[inline(always)]
+fn zigzag_mask(entries: &[u8; 64]) -> u64 {
     let mut mask = 0;
-    while found != 0 {
-        mask |= 1 << ZIGZAG_OF[found.trailing_zeros() as usize & 63];
-        found &= found - 1;
+    for (eight, table) in entries.as_chunks::<8>().0.iter().zip(&ZIGZAG_BITS) {
+        // Entries are at most 127 or at least 1 more: with that added, the top bit says which are not zero.
+        let word = u64::from_le_bytes(*eight);
+        let flags = ((word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7F7F_7F7F_7F7F_7F7F | word) >> 7
+            & 0x0101_0101_0101_0101;
+        // Gathers the low bits of eight bytes in the top byte.
+        let bits = flags.wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        mask |= table[bits as usize];
     }
-    mask
+    mask & !1
 }
 
 #[cfg(test)]
@@ -241,9 +271,11 @@ mod tests {
         assert_eq!(quantize(&careful, &[(0, 50.0), (40, -7.0)]), [(0, 5)]);
         // Before another it costs a code, and saves no run.
         assert_eq!(quantize(&careful, &[(3, 6.0), (4, 30.0)]), [(0, 0), (4, 3)]);
-        // A category less: 2 * (1.55 - 2) + 1 = 0.1 for one bit, worth 0.05, is kept; at 1.51 it is not.
-        assert_eq!(quantize(&careful, &[(3, 15.5)]), [(0, 0), (3, 2)]);
-        assert_eq!(quantize(&careful, &[(3, 15.1)]), [(0, 0), (3, 1)]);
+        // A category less: 2 * (1.6 - 2) + 1 = 0.2 for 2.5 bits, worth 0.125; at 1.55 it is 0.1.
+        assert_eq!(quantize(&careful, &[(3, 16.0)]), [(0, 0), (3, 2)]);
+        assert_eq!(quantize(&careful, &[(3, -15.5)]), [(0, 0), (3, -1)]);
+        // Three is none: its category has two as well.
+        assert_eq!(quantize(&careful, &[(3, 25.5)]), [(0, 0), (3, 3)]);
         // The DC coefficient is never left out.
         assert_eq!(quantize(&quantizer(9.0), &[(0, 6.0), (1, 6.0)]), [(0, 1)]);
     }
