@@ -141,12 +141,12 @@ impl Quantizer {
             let size = ratio.abs().min(MAX_MAGNITUDE);
             let level = (size + self.rounding[i]) + MAGIC - MAGIC;
             // Where all bits but the exponent are zero, one less is a category less. That is worth some loss.
-            let power = level.to_bits() & 0x007F_FFFF == 0;
-            let lower = power & (level > 1.0) & (size - level < self.lower);
+            let power = level.to_bits() << 9 == 0;
+            let lower = power && level > 1.0 && size - level < self.lower;
             let level = if lower { level - 1.0 } else { level };
             let level = if size < NEVER_KEPT { 0.0 } else { level };
             // What is lost by zero, where that is worth a look.
-            let loss = if level == 1.0 {
+            let loss = if level < 1.5 {
                 size * 2.0 - 1.0
             } else {
                 3.0 * DEAR
@@ -200,8 +200,8 @@ fn zigzag_mask(entries: &[u8; 64]) -> u64 {
     for (eight, table) in entries.as_chunks::<8>().0.iter().zip(&ZIGZAG_BITS) {
         // Entries are at most 127 or at least 1 more: with that added, the top bit says which are not zero.
         let word = u64::from_le_bytes(*eight);
-        let flags = ((word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7F7F_7F7F_7F7F_7F7F | word) >> 7
-            & 0x0101_0101_0101_0101;
+        let sums = (word & 0x7F7F_7F7F_7F7F_7F7F) + 0x7F7F_7F7F_7F7F_7F7F;
+        let flags = ((sums | word) >> 7) & 0x0101_0101_0101_0101;
         // Gathers the low bits of eight bytes in the top byte.
         let bits = flags.wrapping_mul(0x0102_0408_1020_4080) >> 56;
         mask |= table[bits as usize];
