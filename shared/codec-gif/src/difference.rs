@@ -81,17 +81,17 @@ impl Difference {
         for (y, row) in marks.chunks_exact(width).enumerate() {
             let count = row
                 .iter()
-                .filter(|&&mark| mark == mark::DRAW || mark == mark::NEAR)
+                .filter(|&&mark| mark == mark::DRAW || mark >= mark::NEAR)
                 .count();
             drawn += count;
             if count > 0 {
                 let first = row
                     .iter()
-                    .position(|&mark| mark == mark::DRAW || mark == mark::NEAR)
+                    .position(|&mark| mark == mark::DRAW || mark >= mark::NEAR)
                     .unwrap_or(0);
                 let last = row
                     .iter()
-                    .rposition(|&mark| mark == mark::DRAW || mark == mark::NEAR)
+                    .rposition(|&mark| mark == mark::DRAW || mark >= mark::NEAR)
                     .unwrap_or(0);
                 bounds.add(y, first, last);
             }
@@ -158,7 +158,7 @@ impl Difference {
                 });
                 if reference[3] != 0 && moved <= hold {
                     *reference = now;
-                    return mark::NEAR;
+                    return mark::NEAR + moved - 1;
                 }
                 *reference = now;
                 mark::DRAW

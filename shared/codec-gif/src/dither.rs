@@ -3,7 +3,7 @@
 
 use crate::color;
 use crate::difference::mark;
-use crate::histogram::ExactColors;
+use crate::histogram::{Bin, ExactColors};
 use crate::lzw::{self, Lzw, Symbols};
 use crate::nearest::{Entries, Table};
 use crate::tuning::Tuning;
@@ -82,6 +82,27 @@ impl Colors {
         matches!(self.kind, Kind::Mixed(_))
     }
 
+    /// How far the colors in these bins are from the nearest here: the sum of squared distances in levels, roughly.
+    /// None if nothing can be mixed from these.
+    pub(crate) fn loss(&self, bins: &[Bin]) -> Option<f32> {
+        let Kind::Mixed(mixed) = &self.kind else {
+            return None;
+        };
+        // A level of gray is about 13 units of lightness.
+        let distance = |bin: &Bin| {
+            (mixed
+                .entries
+                .nearest(color::round(color::from_halves(bin.halves)))
+                >> 8) as f32
+                / 169.0
+        };
+        Some(
+            bins.iter()
+                .map(|bin| bin.count as f32 * distance(bin))
+                .sum(),
+        )
+    }
+
     /// Entries of the color table, the transparent one included.
     pub(crate) fn len(&self) -> usize {
         self.table.len() + usize::from(self.transparent.is_some())
@@ -141,8 +162,7 @@ pub(crate) struct Mapper {
     errors: [Vec<[i32; 4]>; 2],
     weights: [i32; 4],
     allowances: [i32; 256],
-    pass: u8,
-    still: i32,
+    still: [i32; 4],
 }
 
 impl Mapper {
@@ -153,8 +173,12 @@ impl Mapper {
             errors: [Vec::new(), Vec::new()],
             weights: [7, 3, 5, 1].map(|part| part * tuning.strength / 16),
             allowances: tuning.allowances(),
-            pass: tuning.pass,
-            still: (10.0 * 256.0 * tuning.still * tuning.still) as i32,
+            still: std::array::from_fn(|m| {
+                (10.0
+                    * 256.0
+                    * (tuning.still / (1.0 + tuning.still_luma * f32::from(u8::from(m == 2))))
+                        .powi(2)) as i32
+            }),
         }
     }
 
@@ -245,7 +269,7 @@ impl Mapper {
         let (mut right, mut down, mut down_right) = ([0i32; 4], [0i32; 4], [0i32; 4]);
         for x in 0..width {
             let shown = &mut row.shown[x];
-            if row.marks[x] != mark::DRAW && row.marks[x] != mark::NEAR {
+            if row.marks[x] != mark::DRAW && row.marks[x] < mark::NEAR {
                 let transparent = colors
                     .transparent
                     .expect("a pixel that is not drawn needs it");
@@ -261,25 +285,6 @@ impl Mapper {
                             None => lzw.start(transparent),
                         }
                     }
-                }
-                if self.pass == 2 {
-                    let pixel = &source[x];
-                    let mut error = [0i32; 4];
-                    for channel in 0..3 {
-                        let wanted =
-                            (pixel[channel] as i32 * 16 + above[x + 1][channel] + right[channel])
-                                .clamp(0, 4080);
-                        error[channel] = wanted - shown[channel] as i32 * 16;
-                    }
-                    for channel in 0..4 {
-                        right[channel] = (error[channel] * weights[0] + 128) >> 8;
-                        below[x][channel] =
-                            down[channel] + ((error[channel] * weights[1] + 128) >> 8);
-                        down[channel] =
-                            down_right[channel] + ((error[channel] * weights[2] + 128) >> 8);
-                        down_right[channel] = (error[channel] * weights[3] + 128) >> 8;
-                    }
-                    continue;
                 }
                 below[x] = down;
                 down = down_right;
@@ -302,8 +307,10 @@ impl Mapper {
                 shown[2] as i32 * 16,
                 0,
             ];
-            if row.marks[x] == mark::NEAR
-                && distance(&wanted, &there) <= distance(&wanted, &color) + self.still
+            if row.marks[x] >= mark::NEAR
+                && distance(&wanted, &there)
+                    <= distance(&wanted, &color)
+                        + self.still[(row.marks[x] - mark::NEAR) as usize & 3]
             {
                 color = there;
                 self.lzw.push(colors.transparent.expect("x"));

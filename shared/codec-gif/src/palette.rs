@@ -54,8 +54,9 @@ impl Cluster {
 }
 
 /// At most `limit` colors (1 to 256) for these bins.
-pub(crate) fn choose(bins: impl Iterator<Item = Bin>, limit: usize, rounds: usize) -> Vec<[u8; 3]> {
+pub(crate) fn choose(bins: &[Bin], limit: usize, rounds: usize) -> Vec<[u8; 3]> {
     let mut points: Vec<Point> = bins
+        .iter()
         .map(|bin| Point {
             lab: color::from_halves(bin.halves),
             weight: weight(bin.count),

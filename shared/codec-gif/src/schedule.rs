@@ -240,7 +240,7 @@ fn add_exact(
     for (x, pixel) in row.chunks_exact(layout.channels()).enumerate() {
         let color = [pixel[0], pixel[1], pixel[2]];
         let drawn = match marks {
-            Some(marks) => marks[x] == mark::DRAW || marks[x] == mark::NEAR,
+            Some(marks) => marks[x] == mark::DRAW || marks[x] >= mark::NEAR,
             None => pixel.get(3).is_none_or(|&alpha| alpha >= 128),
         };
         if drawn && last != Some(color) {
@@ -359,12 +359,19 @@ impl<'a> Worker<'a> {
         for (row, marks) in rows() {
             self.shared.check()?;
             for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
-                if mark == mark::DRAW || mark == mark::NEAR {
+                if mark == mark::DRAW || mark >= mark::NEAR {
                     self.histogram.add([pixel[0], pixel[1], pixel[2]]);
                 }
             }
         }
-        let table = palette::choose(self.histogram.take(), 255, self.shared.tuning.rounds);
+        let bins: Vec<_> = self.histogram.take().collect();
+        let tuning = self.shared.tuning;
+        if let Some(global) = global
+            && global.loss(&bins).is_some_and(|loss| loss <= tuning.reuse)
+        {
+            return Ok((global, false));
+        }
+        let table = palette::choose(&bins, 255, tuning.rounds);
         Ok((Arc::new(Colors::mixed(table, true)), true))
     }
 

@@ -60,7 +60,11 @@ fn measure(above: &[u8], here: &[u8], below: &[u8], busy: &mut [u8]) {
     let width = here.len();
     let (above, below, busy) = (&above[..width], &below[..width], &mut busy[..width]);
     for x in 1..width.max(2) - 1 {
-        busy[x] = (here[x - 1].abs_diff(here[x + 1])).saturating_add(above[x].abs_diff(below[x]));
+        let across = here[x]
+            .abs_diff(here[x - 1])
+            .min(here[x].abs_diff(here[x + 1]));
+        let along = here[x].abs_diff(above[x]).min(here[x].abs_diff(below[x]));
+        busy[x] = across.saturating_add(along);
     }
     for x in [0, width - 1] {
         busy[x] = above[x].abs_diff(below[x]);

@@ -8,7 +8,8 @@ pub(crate) struct Tuning {
     /// Pixels whose source moved by so many levels are held.
     pub(crate) hold: u8,
     pub(crate) still: f32,
-    pub(crate) pass: u8,
+    pub(crate) still_luma: f32,
+    pub(crate) reuse: f32,
     /// Rounds of k-means.
     pub(crate) rounds: usize,
     /// Part of the error that is diffused, of 256.
@@ -25,18 +26,20 @@ impl Tuning {
         match preset {
             Preset::Quality => Self {
                 hold: 3,
-                still: 3.0,
-                pass: 2,
-                rounds: 2,
+                still: 5.0,
+                still_luma: 1.5,
+                reuse: 20_000.0,
+                rounds: 3,
                 strength: 179,
                 tolerance: 2.5,
                 texture: 0.3,
             },
             Preset::Small => Self {
                 hold: 3,
-                still: 3.0,
-                pass: 2,
-                rounds: 2,
+                still: 5.0,
+                still_luma: 1.5,
+                reuse: 20_000.0,
+                rounds: 3,
                 strength: 102,
                 tolerance: 6.0,
                 texture: 0.5,
