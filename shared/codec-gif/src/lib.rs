@@ -16,7 +16,7 @@ mod schedule;
 mod texture;
 mod tuning;
 
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub use encoder::encode_and_mean;
 pub use encoder::{Centiseconds, GifFrame, Options, Preset, Report, encode};
 pub use error::Error;
