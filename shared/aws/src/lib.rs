@@ -1,1 +1,9 @@
-//! All that knows AWS: S3 as a Storage, Lambda events to http requests and back.
+//! All that knows AWS: S3 as a [`Storage`](shared::storage::Storage) (feature `s3`), and Lambda events to `http`
+//! requests and back (feature `lambda`).
+
+#[cfg(feature = "s3")]
+pub mod deadline;
+#[cfg(feature = "lambda")]
+pub mod lambda;
+#[cfg(feature = "s3")]
+pub mod s3;

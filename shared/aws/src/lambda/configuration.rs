@@ -1,0 +1,176 @@
+//! The configuration of a function: `MOGR_CONFIG` is its TOML, or `s3://bucket/key` of it.
+
+use std::io;
+use std::sync::Arc;
+
+use shared::Service;
+use shared::config::{Config, Location, Outside};
+use shared::storage::{Folder, GetOptions, ObjectKey, Storage};
+
+use crate::s3::{self, S3};
+
+/// The most that a configuration, or a policy beside it, may have.
+const MAX_BYTES: u64 = 1 << 20;
+
+/// Why a function does not start. The text is all that its operator sees.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none.
+    #[error("the environment variable MOGR_CONFIG is not set; it holds the configuration (TOML), or s3://bucket/key of it")]
+    Missing,
+    /// An address that names no object.
+    #[error("MOGR_CONFIG is `{0}`; an address of a configuration is s3://bucket/key")]
+    Address(String),
+    /// The object could not be read.
+    #[error("the configuration at {0} could not be read: {1}")]
+    Read(String, io::Error),
+    /// It cannot be used as it is.
+    #[error("configuration: {0}")]
+    Refused(#[from] shared::config::Error),
+    /// S3 cannot be asked.
+    #[error("configuration: {0}")]
+    S3(#[from] s3::SettingsError),
+    /// A bucket that is certainly not there.
+    #[error("configuration: bucket `{name}`: {reason}")]
+    Bucket {
+        /// As COS clients call it.
+        name: String,
+        /// What S3 said.
+        reason: String,
+    },
+    /// A setting of the function itself.
+    #[error("the environment variable {name} is `{found}`; allowed are {allowed}")]
+    Setting {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        found: String,
+        /// What it may hold.
+        allowed: &'static str,
+    },
+}
+
+pub(super) fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Where S3 is before a configuration says so: for tests and S3-like servers, the variable that all AWS SDKs know.
+fn first_settings() -> s3::Settings {
+    s3::Settings {
+        endpoint: env("AWS_ENDPOINT_URL_S3").or_else(|| env("AWS_ENDPOINT_URL")),
+        ..s3::Settings::default()
+    }
+}
+
+/// Reads and checks the configuration, and makes the service over its buckets.
+pub(super) fn service() -> Result<(Service, Vec<Check>), Error> {
+    let source = env("MOGR_CONFIG")
+        .filter(|text| !text.trim().is_empty())
+        .ok_or(Error::Missing)?;
+    let config = match source.trim().strip_prefix("s3://") {
+        None => {
+            // A policy file that was packed beside the binary.
+            let root = env("LAMBDA_TASK_ROOT").unwrap_or_else(|| ".".to_owned());
+            let file = |name: &str| std::fs::read_to_string(std::path::Path::new(&root).join(name));
+            parse(&source, &file)?
+        }
+        Some(address) => {
+            let whole = format!("s3://{address}");
+            let (bucket, key) = address
+                .split_once('/')
+                .filter(|(bucket, key)| !bucket.is_empty() && !key.is_empty())
+                .ok_or_else(|| Error::Address(whole.clone()))?;
+            // Files that it names lie beside it.
+            let folder = key.rsplit_once('/').map_or("", |(folder, _)| folder);
+            let settings = first_settings();
+            let file = |name: &str| {
+                let slash = if folder.is_empty() { "" } else { "/" };
+                fetch(&settings, bucket, &format!("{folder}{slash}{name}"))
+            };
+            let text = fetch(&settings, bucket, key).map_err(|error| Error::Read(whole, error))?;
+            parse(&text, &file)?
+        }
+    };
+    open(config)
+}
+
+fn parse(text: &str, file: &dyn Fn(&str) -> io::Result<String>) -> Result<Config, Error> {
+    Ok(Config::parse(text, &Outside { env: &env, file })?)
+}
+
+/// A bucket that S3 shall be asked for once the function runs.
+pub(super) struct Check {
+    client: aws_sdk_s3::Client,
+    name: String,
+    bucket: String,
+}
+
+impl Check {
+    /// Says so if the bucket is certainly not there.
+    pub(super) async fn run(&self) -> Result<(), Error> {
+        match s3::check_bucket(&self.client, &self.bucket).await {
+            s3::BucketCheck::Ready => Ok(()),
+            s3::BucketCheck::Unusable(reason) => Err(Error::Bucket {
+                name: self.name.clone(),
+                reason,
+            }),
+            s3::BucketCheck::Unknown(reason) => {
+                tracing::warn!(bucket = self.name, reason, "the bucket could not be checked");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The service over the configured buckets, and what to ask S3 about them.
+fn open(config: Config) -> Result<(Service, Vec<Check>), Error> {
+    let s3 = &config.s3;
+    let settings = s3::Settings {
+        endpoint: s3.endpoint.clone().or(first_settings().endpoint),
+        region: s3.region.clone(),
+        path_style: s3.path_style,
+    };
+    let client = config
+        .buckets
+        .iter()
+        .any(|bucket| matches!(bucket.location, Location::S3 { .. }))
+        .then(|| s3::client(&settings, &env))
+        .transpose()?;
+    let mut checks = Vec::new();
+    let service = Service::new(config, |bucket| match &bucket.location {
+        Location::Folder(folder) => match Folder::open(folder) {
+            Ok(folder) => Ok(Arc::new(folder) as Arc<dyn Storage>),
+            Err(error) => Err(shared::storage::Error::Other(Box::new(error))),
+        },
+        Location::S3 { bucket: name, prefix } => {
+            let client = client.clone().expect("made above, where a bucket is on S3");
+            checks.push(Check {
+                client: client.clone(),
+                name: bucket.name.clone(),
+                bucket: name.clone(),
+            });
+            Ok(Arc::new(S3::new(client, name, prefix)) as Arc<dyn Storage>)
+        }
+    })?;
+    Ok((service, checks))
+}
+
+/// A text from S3, on a thread of its own: the configuration is read where nothing can wait yet.
+fn fetch(settings: &s3::Settings, bucket: &str, key: &str) -> io::Result<String> {
+    let client = s3::client(settings, &env).map_err(io::Error::other)?;
+    let key = ObjectKey::new(key).map_err(io::Error::other)?;
+    let storage = S3::new(client, bucket, "");
+    let read = async move {
+        let object = storage.get(&key, GetOptions::default()).await?;
+        object.body.collect(MAX_BYTES).await
+    };
+    let run = || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        runtime.block_on(read).map_err(io::Error::other)
+    };
+    let bytes = std::thread::scope(|scope| scope.spawn(run).join())
+        .unwrap_or_else(|_| Err(io::Error::other("a panic")))?;
+    String::from_utf8(bytes.into()).map_err(io::Error::other)
+}

@@ -1,0 +1,134 @@
+//! The request target that a client sent, from what each front makes of it.
+//!
+//! | front | path | query |
+//! | --- | --- | --- |
+//! | HTTP API | decoded, cut at a decoded `?` | as sent |
+//! | function URL | as sent | as sent |
+//! | REST API | as sent | decoded, as a map: order and the `=` of an empty value are lost |
+//! | load balancer | as sent | as sent, but as a map |
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::Value;
+
+use super::front::PathEncoding;
+
+/// What `http::Uri` refuses or cuts, or what only some of its versions take. Escapes stay as they are.
+const ILLEGAL: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// A path that was decoded.
+const DECODED_PATH: &AsciiSet = &ILLEGAL.add(b'%').add(b'?');
+
+/// A name or value of a query that was decoded. `=` and `/` stay, for a rule is one name with both in it.
+const DECODED_ITEM: &AsciiSet = &ILLEGAL.add(b'%').add(b'&').add(b'+').add(b';');
+
+/// The name of an ordinary parameter that was decoded.
+const DECODED_NAME: &AsciiSet = &DECODED_ITEM.add(b'=');
+
+/// What rule items begin with; such an item is all name, whatever `=` it holds.
+const VERBS: [&str; 8] = [
+    "imageMogr2",
+    "imageView2",
+    "imageInfo",
+    "imageAve",
+    "imageSlim",
+    "watermark",
+    "exif",
+    "style",
+];
+
+/// HTTP API and function URL.
+pub(super) fn of_version_2(event: &Value, encoding: PathEncoding) -> String {
+    let http = &event["requestContext"]["http"];
+    let mut raw = event["rawPath"].as_str().unwrap_or_default();
+    let other = http["path"].as_str();
+    let encoded = match encoding {
+        PathEncoding::Encoded => true,
+        PathEncoding::Decoded => false,
+        // cargo-lambda gives the escaped path twice.
+        PathEncoding::Auto => {
+            http["userAgent"] == "cargo-lambda" || other.is_none_or(|other| other != raw)
+        }
+    };
+    let stage = event["requestContext"]["stage"].as_str().unwrap_or("$default");
+    if stage != "$default"
+        && let Some(rest) = raw.strip_prefix('/').and_then(|rest| rest.strip_prefix(stage))
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        raw = rest;
+    }
+    let set = if encoded { ILLEGAL } else { DECODED_PATH };
+    join(
+        utf8_percent_encode(raw, set).to_string(),
+        &escape(event["rawQueryString"].as_str().unwrap_or_default()),
+    )
+}
+
+/// REST API.
+pub(super) fn of_rest(event: &Value) -> String {
+    let mut items = Vec::new();
+    each(event, |name, value| {
+        let rule = VERBS.iter().any(|verb| name.starts_with(verb));
+        let set = if rule { DECODED_ITEM } else { DECODED_NAME };
+        items.push(item(
+            &utf8_percent_encode(name, set).to_string(),
+            &utf8_percent_encode(value, DECODED_ITEM).to_string(),
+        ));
+    });
+    join(path(event), &items.join("&"))
+}
+
+/// Load balancer.
+pub(super) fn of_alb(event: &Value) -> String {
+    let mut items = Vec::new();
+    each(event, |name, value| items.push(item(&escape(name), &escape(value))));
+    join(path(event), &items.join("&"))
+}
+
+fn path(event: &Value) -> String {
+    escape(event["path"].as_str().unwrap_or_default())
+}
+
+fn escape(text: &str) -> String {
+    utf8_percent_encode(text, ILLEGAL).to_string()
+}
+
+/// A map cannot tell `name` from `name=`; the rules' own form has no `=`.
+fn item(name: &str, value: &str) -> String {
+    if value.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{name}={value}")
+    }
+}
+
+/// Every parameter, repeated ones in their order.
+fn each(event: &Value, mut take: impl FnMut(&str, &str)) {
+    if let Some(multi) = event["multiValueQueryStringParameters"].as_object() {
+        for (name, values) in multi {
+            for value in values.as_array().into_iter().flatten() {
+                take(name, value.as_str().unwrap_or_default());
+            }
+        }
+    } else if let Some(single) = event["queryStringParameters"].as_object() {
+        for (name, value) in single {
+            take(name, value.as_str().unwrap_or_default());
+        }
+    }
+}
+
+fn join(path: String, query: &str) -> String {
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{slash}{path}{mark}{query}")
+}

@@ -1,0 +1,70 @@
+//! The bytes of an object as S3 sends them. A connection that breaks in the middle is taken up where it broke.
+
+use aws_sdk_s3::primitives::ByteStream as SdkStream;
+use bytes::Bytes;
+use futures_util::stream;
+use shared::storage::{ByteStream, Error, ETag, ObjectKey, Version};
+
+use super::S3;
+
+/// How often a broken body is taken up again.
+const RESUMES: u32 = 4;
+
+/// What is still to come of a body.
+struct Rest {
+    s3: S3,
+    key: ObjectKey,
+    version: Option<Version>,
+    etag: ETag,
+    /// Position in the object of the next byte, and the end.
+    next: u64,
+    end: u64,
+    body: SdkStream,
+    resumes: u32,
+}
+
+/// The bytes `next..end` of the object, of which `body` is the answer at hand.
+pub(super) fn stream(
+    s3: S3,
+    key: ObjectKey,
+    version: Option<Version>,
+    etag: ETag,
+    (next, end): (u64, u64),
+    body: SdkStream,
+) -> ByteStream {
+    let rest = Rest {
+        s3,
+        key,
+        version,
+        etag,
+        next,
+        end,
+        body,
+        resumes: RESUMES,
+    };
+    ByteStream::new(stream::try_unfold(rest, step))
+}
+
+async fn step(mut rest: Rest) -> Result<Option<(Bytes, Rest)>, Error> {
+    loop {
+        let read = tokio::time::timeout_at(crate::deadline::current(), rest.body.next()).await;
+        let broken = match read {
+            Err(_) => return Err(Error::Unavailable("no answer before the deadline".to_owned())),
+            Ok(Some(Ok(bytes))) => {
+                rest.next += bytes.len() as u64;
+                return Ok(Some((bytes, rest)));
+            }
+            Ok(None) if rest.next >= rest.end => return Ok(None),
+            Ok(None) => "the body ended early".to_owned(),
+            Ok(Some(Err(error))) => error.to_string(),
+        };
+        if rest.resumes == 0 || rest.next >= rest.end {
+            return Err(Error::Unavailable(format!("the body broke off: {broken}")));
+        }
+        rest.resumes -= 1;
+        rest.body = rest
+            .s3
+            .resume(&rest.key, rest.version.as_ref(), &rest.etag, rest.next, rest.end)
+            .await?;
+    }
+}
