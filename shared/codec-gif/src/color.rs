@@ -102,7 +102,7 @@ fn encode(light: f32) -> u8 {
     let linear = &*LINEAR;
     let (mut low, mut high) = (0, 255);
     while low < high {
-        let middle = (low + high) / 2;
+        let middle = usize::midpoint(low, high);
         if light > linear[2 * middle + 1] {
             low = middle + 1;
         } else {

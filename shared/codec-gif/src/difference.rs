@@ -7,14 +7,17 @@ use crate::block::Disposal;
 
 /// What is to be done with one pixel.
 pub(crate) mod mark {
-    /// It has changed.
-    pub(crate) const DRAW: u8 = 0;
+    /// Nothing is to be seen here, and nothing is.
+    pub(crate) const EMPTY: u8 = 0;
     /// What is shown is right already.
     pub(crate) const HOLD: u8 = 1;
-    /// Nothing is to be seen here, and nothing is.
-    pub(crate) const EMPTY: u8 = 2;
-    /// What is shown is not quite right, but near enough.
-    pub(crate) const NEAR: u8 = 3;
+    /// It has changed. From here on, pixels are drawn.
+    pub(crate) const DRAW: u8 = 2;
+    /// It has changed by 1, 2 or 3 levels in all; `NEAR + 1` and so on say by how much. That is what rounding in a
+    /// JPEG decoder makes of a picture that stands still, and slow motion as well: the mapping decides.
+    pub(crate) const NEAR: u8 = 2;
+    /// The largest change that is [`NEAR`].
+    pub(crate) const NEAR_LEVELS: u8 = 3;
 }
 
 /// What is to be done for one frame.
@@ -53,18 +56,16 @@ pub(crate) struct Difference {
     reference: Vec<[u8; 4]>,
     cleared: Option<Rect>,
     first: bool,
-    hold: u8,
 }
 
 impl Difference {
-    /// Nothing is shown yet. Pixels whose source moved by `hold` levels or less in every channel are held.
-    pub(crate) fn new(size: Size, hold: u8) -> Self {
+    /// Nothing is shown yet.
+    pub(crate) fn new(size: Size) -> Self {
         Self {
             size,
             reference: vec![[0; 4]; size.pixels() as usize],
             cleared: None,
             first: true,
-            hold,
         }
     }
 
@@ -79,10 +80,7 @@ impl Difference {
         let mut bounds = Bounds::default();
         let mut drawn = 0;
         for (y, row) in marks.chunks_exact(width).enumerate() {
-            let count = row
-                .iter()
-                .filter(|&&mark| mark == mark::DRAW || mark >= mark::NEAR)
-                .count();
+            let count = row.iter().filter(|&&mark| mark >= mark::DRAW).count();
             drawn += count;
             if count > 0 {
                 let first = row
@@ -141,7 +139,6 @@ impl Difference {
     /// Marks every pixel, and makes the source of what will be drawn the reference.
     fn mark<const CHANNELS: usize>(&mut self, frame: &Frame) -> Vec<u8> {
         let (pixels, _) = frame.pixels().as_chunks::<CHANNELS>();
-        let hold = self.hold;
         self.reference
             .iter_mut()
             .zip(pixels)
@@ -153,14 +150,13 @@ impl Difference {
                 if *reference == now {
                     return mark::HOLD;
                 }
-                let moved = (0..3).fold(0u8, |sum, c| {
-                    sum.saturating_add(reference[c].abs_diff(now[c]))
-                });
-                if reference[3] != 0 && moved <= hold {
-                    *reference = now;
-                    return mark::NEAR + moved - 1;
+                let was = std::mem::replace(reference, now);
+                let moved = (0..3)
+                    .map(|c| u16::from(was[c].abs_diff(now[c])))
+                    .sum::<u16>();
+                if was[3] != 0 && moved <= u16::from(mark::NEAR_LEVELS) {
+                    return mark::NEAR + moved as u8;
                 }
-                *reference = now;
                 mark::DRAW
             })
             .collect()

@@ -31,6 +31,8 @@ struct Mixed {
     entries: Entries,
     /// The same colors in sixteenths of a level.
     colors: [[i32; 4]; 256],
+    /// The same as the canvas has them.
+    shades: [[u8; 4]; 256],
     neighbors: Vec<Symbols>,
 }
 
@@ -52,19 +54,16 @@ impl Colors {
             .iter()
             .map(|&rgb| color::round(color::from_rgb(rgb)))
             .collect();
-        let mut colors = [[0; 4]; 256];
-        for (color, rgb) in colors.iter_mut().zip(&table) {
-            *color = [
-                rgb[0] as i32 * 16,
-                rgb[1] as i32 * 16,
-                rgb[2] as i32 * 16,
-                0,
-            ];
+        let mut shades = [[0; 4]; 256];
+        for (shade, &[r, g, b]) in shades.iter_mut().zip(&table) {
+            *shade = [r, g, b, 255];
         }
+        let colors = shades.map(sixteenths);
         let mixed = Mixed {
             entries: Entries::new(&labs),
             neighbors: neighbors(&colors[..table.len()]),
             colors,
+            shades,
         };
         Self {
             kind: Kind::Mixed(Box::new(mixed)),
@@ -157,8 +156,8 @@ pub(crate) struct Row<'a> {
 pub(crate) struct Mapper {
     table: Table,
     pub(crate) lzw: Lzw,
-    /// Errors in sixteenths of a level that came down to this row, and those that go to the next; one pixel wider
-    /// on both sides.
+    /// Errors in sixteenths of a level that came down to this row, and those that go to the next; with one more
+    /// place on the left.
     errors: [Vec<[i32; 4]>; 2],
     weights: [i32; 4],
     allowances: [i32; 256],
@@ -173,12 +172,7 @@ impl Mapper {
             errors: [Vec::new(), Vec::new()],
             weights: [7, 3, 5, 1].map(|part| part * tuning.strength / 16),
             allowances: tuning.allowances(),
-            still: std::array::from_fn(|m| {
-                (10.0
-                    * 256.0
-                    * (tuning.still / (1.0 + tuning.still_luma * f32::from(u8::from(m == 2))))
-                        .powi(2)) as i32
-            }),
+            still: tuning.still_allowances(),
         }
     }
 
@@ -189,7 +183,7 @@ impl Mapper {
             self.table.clear();
             for errors in &mut self.errors {
                 errors.clear();
-                errors.resize(width + 2, [0; 4]);
+                errors.resize(width + 1, [0; 4]);
             }
         }
     }
@@ -224,8 +218,8 @@ impl Mapper {
         let (source, _) = row.source.as_chunks::<CHANNELS>();
         let mut last = ([0; 3], colors.exact.find([0; 3]).unwrap_or(0));
         for ((pixel, &mark), shown) in source.iter().zip(row.marks).zip(row.shown) {
-            if mark != mark::DRAW {
-                self.keep(colors, *shown);
+            if mark < mark::DRAW {
+                keep(&mut self.lzw, colors, *shown);
                 continue;
             }
             let rgb = [pixel[0], pixel[1], pixel[2]];
@@ -240,142 +234,153 @@ impl Mapper {
         }
     }
 
-    /// A pixel at which nothing changes: transparent, or drawn again in the color it has if that costs less.
-    #[inline(always)]
-    fn keep(&mut self, colors: &Colors, shown: [u8; 4]) {
-        let transparent = colors
-            .transparent
-            .expect("a pixel that is not drawn needs it");
-        if let Some(code) = self.lzw.find(transparent) {
-            return self.lzw.extend(code);
-        }
-        if shown[3] != 0
-            && let Some(symbol) = colors.exact.find([shown[0], shown[1], shown[2]])
-            && let Some(code) = self.lzw.find(symbol)
-        {
-            return self.lzw.extend(code);
-        }
-        self.lzw.start(transparent);
-    }
-
     #[inline(always)]
     fn mixed_row<const CHANNELS: usize>(&mut self, colors: &Colors, mixed: &Mixed, row: Row<'_>) {
-        let (source, _) = row.source.as_chunks::<CHANNELS>();
-        let [above, below] = &mut self.errors;
-        let weights = self.weights;
+        let Row {
+            source,
+            busy,
+            marks,
+            shown,
+            ..
+        } = row;
+        let (source, _) = source.as_chunks::<CHANNELS>();
+        let Self {
+            table,
+            lzw,
+            errors,
+            weights,
+            allowances,
+            still,
+        } = self;
+        let [above, below] = errors;
         let width = source.len();
-        let (above, below) = (&above[..width + 2], &mut below[..width + 2]);
+        let (above, below) = (&above[..=width], &mut below[..=width]);
         // What this row has sent so far: to the right, straight down, and down to the right.
         let (mut right, mut down, mut down_right) = ([0i32; 4], [0i32; 4], [0i32; 4]);
         for x in 0..width {
-            let shown = &mut row.shown[x];
-            if row.marks[x] != mark::DRAW && row.marks[x] < mark::NEAR {
-                let transparent = colors
-                    .transparent
-                    .expect("a pixel that is not drawn needs it");
-                let lzw = &mut self.lzw;
-                match lzw.find(transparent) {
-                    Some(code) => lzw.extend(code),
-                    None => {
-                        let other = (shown[3] != 0)
-                            .then(|| colors.exact.find([shown[0], shown[1], shown[2]]))
-                            .flatten();
-                        match other.and_then(|symbol| lzw.find(symbol)) {
-                            Some(code) => lzw.extend(code),
-                            None => lzw.start(transparent),
-                        }
-                    }
-                }
+            let shown = &mut shown[x];
+            let mark = marks[x];
+            if mark < mark::DRAW {
+                // No error goes into what is held, and none comes out: it is as it was.
+                keep(lzw, colors, *shown);
                 below[x] = down;
-                down = down_right;
-                down_right = [0; 4];
-                right = [0; 4];
+                (down, down_right, right) = (down_right, [0; 4], [0; 4]);
                 continue;
             }
             let pixel = &source[x];
             let mut wanted = [0i32; 4];
             for channel in 0..3 {
                 let error = above[x + 1][channel] + right[channel];
-                wanted[channel] = (pixel[channel] as i32 * 16 + error).clamp(0, 255 * 16);
+                wanted[channel] = (i32::from(pixel[channel]) * 16 + error).clamp(0, 255 * 16);
             }
-            let cell = Table::cell([wanted[0], wanted[1], wanted[2]]);
-            let best = self.table.get(cell, &mixed.entries);
+            let best = table.get(
+                Table::cell([wanted[0], wanted[1], wanted[2]]),
+                &mixed.entries,
+            );
             let mut color = mixed.colors[best as usize];
-            let there = [
-                shown[0] as i32 * 16,
-                shown[1] as i32 * 16,
-                shown[2] as i32 * 16,
-                0,
-            ];
-            if row.marks[x] >= mark::NEAR
-                && distance(&wanted, &there)
-                    <= distance(&wanted, &color)
-                        + self.still[(row.marks[x] - mark::NEAR) as usize & 3]
+            if mark > mark::NEAR
+                && distance(&wanted, &sixteenths(*shown))
+                    <= distance(&wanted, &color) + still[(mark - mark::NEAR) as usize & 3]
             {
-                color = there;
-                self.lzw.push(colors.transparent.expect("x"));
-            } else if let Some(code) = self.lzw.find(best) {
-                self.lzw.extend(code);
-                *shown = [
-                    (color[0] >> 4) as u8,
-                    (color[1] >> 4) as u8,
-                    (color[2] >> 4) as u8,
-                    255,
-                ];
+                color = sixteenths(*shown);
+                lzw.push(
+                    colors
+                        .transparent
+                        .expect("what is shown may always be kept"),
+                );
+            } else if let Some(code) = lzw.find(best) {
+                lzw.extend(code);
+                *shown = mixed.shades[best as usize];
             } else {
-                // Another color that lengthens the string and is not much worse.
-                let mut chosen = best;
-                let mut limit = distance(&wanted, &color) + self.allowances[row.busy[x] as usize];
-                let children = self.lzw.children();
-                let near = &mixed.neighbors[best as usize];
-                for word in 0..4 {
-                    let mut set = children[word] & near[word];
-                    while set != 0 {
-                        let symbol = (64 * word) as u8 | set.trailing_zeros() as u8;
-                        set &= set - 1;
-                        let d = distance(&wanted, &mixed.colors[symbol as usize]);
-                        if d < limit {
-                            limit = d;
-                            chosen = symbol;
-                        }
+                let allowed = allowances[busy[x] as usize];
+                match lengthen(lzw, colors, mixed, &wanted, best, allowed, *shown) {
+                    Choice::Shown => color = sixteenths(*shown),
+                    Choice::Symbol(symbol) => {
+                        color = mixed.colors[symbol as usize];
+                        *shown = mixed.shades[symbol as usize];
                     }
                 }
-                if let Some(transparent) = colors.transparent
-                    && shown[3] != 0
-                    && lzw::holds(children, transparent)
-                {
-                    let there = [
-                        shown[0] as i32 * 16,
-                        shown[1] as i32 * 16,
-                        shown[2] as i32 * 16,
-                        0,
-                    ];
-                    let d = distance(&wanted, &there);
-                    if d < limit {
-                        chosen = transparent;
-                        color = there;
-                    }
-                }
-                if Some(chosen) != colors.transparent {
-                    color = mixed.colors[chosen as usize];
-                    *shown = [
-                        (color[0] >> 4) as u8,
-                        (color[1] >> 4) as u8,
-                        (color[2] >> 4) as u8,
-                        255,
-                    ];
-                }
-                self.lzw.push(chosen);
             }
             for channel in 0..4 {
                 let error = wanted[channel] - color[channel];
-                right[channel] = (error * weights[0] + 128) >> 8;
-                below[x][channel] = down[channel] + ((error * weights[1] + 128) >> 8);
-                down[channel] = down_right[channel] + ((error * weights[2] + 128) >> 8);
-                down_right[channel] = (error * weights[3] + 128) >> 8;
+                let part = |weight: i32| (error * weight + 128) >> 8;
+                right[channel] = part(weights[0]);
+                below[x][channel] = down[channel] + part(weights[1]);
+                down[channel] = down_right[channel] + part(weights[2]);
+                down_right[channel] = part(weights[3]);
             }
         }
         below[width] = down;
-        self.errors.swap(0, 1);
+        errors.swap(0, 1);
     }
+}
+
+/// What a pixel shows.
+enum Choice {
+    Symbol(u8),
+    /// What was there.
+    Shown,
+}
+
+/// Takes the nearest color that lengthens the LZW string, if one is no worse than `best` by more than `allowed`;
+/// else `best`, with which a new string starts. What is shown there counts as a color.
+#[inline(always)]
+fn lengthen(
+    lzw: &mut Lzw,
+    colors: &Colors,
+    mixed: &Mixed,
+    wanted: &[i32; 4],
+    best: u8,
+    allowed: i32,
+    shown: [u8; 4],
+) -> Choice {
+    let mut chosen = best;
+    let mut limit = distance(wanted, &mixed.colors[best as usize]) + allowed;
+    let children = *lzw.children();
+    let near = &mixed.neighbors[best as usize];
+    for word in 0..4 {
+        let mut set = children[word] & near[word];
+        while set != 0 {
+            let symbol = (64 * word) as u8 | set.trailing_zeros() as u8;
+            set &= set - 1;
+            let found = distance(wanted, &mixed.colors[symbol as usize]);
+            if found < limit {
+                (limit, chosen) = (found, symbol);
+            }
+        }
+    }
+    if let Some(transparent) = colors.transparent
+        && shown[3] != 0
+        && lzw::holds(&children, transparent)
+        && distance(wanted, &sixteenths(shown)) < limit
+    {
+        lzw.push(transparent);
+        return Choice::Shown;
+    }
+    lzw.push(chosen);
+    Choice::Symbol(chosen)
+}
+
+/// A pixel at which nothing changes: transparent, or drawn again in the color it has if that costs less.
+#[inline(always)]
+fn keep(lzw: &mut Lzw, colors: &Colors, shown: [u8; 4]) {
+    let transparent = colors
+        .transparent
+        .expect("a pixel that is not drawn needs it");
+    if let Some(code) = lzw.find(transparent) {
+        return lzw.extend(code);
+    }
+    if shown[3] != 0
+        && let Some(symbol) = colors.exact.find([shown[0], shown[1], shown[2]])
+        && let Some(code) = lzw.find(symbol)
+    {
+        return lzw.extend(code);
+    }
+    lzw.start(transparent);
+}
+
+/// A color of the canvas in sixteenths of a level.
+#[inline(always)]
+fn sixteenths([r, g, b, _]: [u8; 4]) -> [i32; 4] {
+    [i32::from(r) * 16, i32::from(g) * 16, i32::from(b) * 16, 0]
 }

@@ -75,6 +75,10 @@ pub struct Report {
 /// and [`Error::Output`] can come.
 ///
 /// Source: GIF89a; the loop is Netscape's application extension.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the caller has no use for the frames afterwards"
+)]
 pub fn encode(
     frames: Vec<GifFrame>,
     options: &Options,

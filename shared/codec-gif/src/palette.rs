@@ -126,10 +126,10 @@ fn refine(points: &[Point], means: &mut [[f32; 3]]) {
     let mut sums = vec![[0.0f32; 4]; means.len()];
     for point in points {
         let sum = &mut sums[(entries.nearest(color::round(point.lab)) & 255) as usize];
-        for axis in 0..3 {
-            sum[axis] += point.lab[axis] * point.weight;
+        let [l, a, b] = point.lab.map(|value| value * point.weight);
+        for (sum, part) in sum.iter_mut().zip([l, a, b, point.weight]) {
+            *sum += part;
         }
-        sum[3] += point.weight;
     }
     for (mean, sum) in means.iter_mut().zip(sums) {
         if sum[3] > 0.0 {

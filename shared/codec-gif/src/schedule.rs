@@ -3,9 +3,8 @@
 //! same for any number of threads, and the threads are busy all the time.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use std::{io, thread};
 
 use raster::{Frame, Layout, Size, Stopped, Watch};
@@ -80,12 +79,11 @@ fn run_shared(shared: &Shared<'_>, options: &Options, sink: &mut Sink<'_>) -> Re
         let mut waiting: Vec<Option<Done>> = frames.iter().map(|_| None).collect();
         let mut next = 0;
         while next < frames.len() {
-            let done = match receiver.recv_timeout(Duration::from_secs(3600)) {
-                Ok(done) => done?,
-                Err(RecvTimeoutError::Timeout) => continue,
+            let Ok(done) = receiver.recv() else {
                 // A worker panicked: the scope passes it on.
-                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                return Ok(());
             };
+            let done = done?;
             let index = done.index;
             waiting[index] = Some(done);
             while let Some(done) = waiting.get_mut(next).and_then(Option::take) {
@@ -177,7 +175,7 @@ impl<'a> Shared<'a> {
             stopped: AtomicBool::new(false),
             turn: Mutex::new(Turn {
                 next: 0,
-                difference: Difference::new(canvas, tuning.hold),
+                difference: Difference::new(canvas),
                 global,
             }),
             shown: (0..canvas.height)
@@ -240,7 +238,7 @@ fn add_exact(
     for (x, pixel) in row.chunks_exact(layout.channels()).enumerate() {
         let color = [pixel[0], pixel[1], pixel[2]];
         let drawn = match marks {
-            Some(marks) => marks[x] == mark::DRAW || marks[x] >= mark::NEAR,
+            Some(marks) => marks[x] >= mark::DRAW,
             None => pixel.get(3).is_none_or(|&alpha| alpha >= 128),
         };
         if drawn && last != Some(color) {
@@ -262,6 +260,13 @@ struct Done {
 #[cfg(any(test, fuzzing))]
 #[derive(Default)]
 pub(crate) struct Meant(pub(crate) Mutex<std::collections::BTreeMap<usize, Vec<[u8; 4]>>>);
+
+/// The colors of one image.
+struct Choice {
+    colors: Arc<Colors>,
+    /// True if they are not in the global table.
+    local: bool,
+}
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
@@ -292,14 +297,20 @@ impl<'a> Worker<'a> {
         turn.next += 1;
         let following = shared.frames.get(index + 1).map(|next| &*next.frame);
         let change = turn.difference.next(frame, following);
-        let (colors, local) = if index == 0 {
-            let colors = match turn.global.take() {
-                Some(colors) => colors,
-                None => self.colors(frame, &change, None)?.0,
+        let Choice { colors, local } = if index == 0 {
+            let choice = match turn.global.take() {
+                Some(colors) => Choice {
+                    colors,
+                    local: false,
+                },
+                None => Choice {
+                    local: false,
+                    ..self.colors(frame, &change, None)?
+                },
             };
-            turn.global = Some(colors.clone());
+            turn.global = Some(choice.colors.clone());
             drop(turn);
-            (colors, false)
+            choice
         } else {
             let global = turn.global.clone().expect("the first frame has set it");
             drop(turn);
@@ -329,19 +340,22 @@ impl<'a> Worker<'a> {
         }))
     }
 
-    /// The colors for what is drawn, and whether they are the frame's own.
+    /// The colors for what is drawn.
     fn colors(
         &mut self,
         frame: &Frame,
         change: &Change,
         global: Option<Arc<Colors>>,
-    ) -> Result<(Arc<Colors>, bool), Error> {
+    ) -> Result<Choice, Error> {
         let width = self.shared.canvas.width as usize;
         let layout = frame.layout();
         if change.drawn == 0
             && let Some(global) = global
         {
-            return Ok((global, false));
+            return Ok(Choice {
+                colors: global,
+                local: false,
+            });
         }
         let rows = || frame.rows().zip(change.marks.chunks_exact(width));
         let mut exact = ExactColors::new();
@@ -352,14 +366,21 @@ impl<'a> Worker<'a> {
                     .iter()
                     .all(|&color| global.find(color).is_some())
             {
-                return Ok((global, false));
+                return Ok(Choice {
+                    colors: global,
+                    local: false,
+                });
             }
-            return Ok((Arc::new(Colors::exact(table_of(&exact), true)), true));
+            let colors = Arc::new(Colors::exact(table_of(&exact), true));
+            return Ok(Choice {
+                colors,
+                local: true,
+            });
         }
         for (row, marks) in rows() {
             self.shared.check()?;
             for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
-                if mark == mark::DRAW || mark >= mark::NEAR {
+                if mark >= mark::DRAW {
                     self.histogram.add([pixel[0], pixel[1], pixel[2]]);
                 }
             }
@@ -369,10 +390,16 @@ impl<'a> Worker<'a> {
         if let Some(global) = global
             && global.loss(&bins).is_some_and(|loss| loss <= tuning.reuse)
         {
-            return Ok((global, false));
+            return Ok(Choice {
+                colors: global,
+                local: false,
+            });
         }
         let table = palette::choose(&bins, 255, tuning.rounds);
-        Ok((Arc::new(Colors::mixed(table, true)), true))
+        Ok(Choice {
+            colors: Arc::new(Colors::mixed(table, true)),
+            local: true,
+        })
     }
 
     /// Maps the rectangle into codes, and shows it.

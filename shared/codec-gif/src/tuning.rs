@@ -5,10 +5,10 @@ use crate::Preset;
 /// How an animation is encoded, in numbers.
 #[derive(Clone, Debug)]
 pub(crate) struct Tuning {
-    /// Pixels whose source moved by so many levels are held.
-    pub(crate) hold: u8,
-    pub(crate) still: f32,
-    pub(crate) still_luma: f32,
+    /// Levels by which what is shown may be worse than the best color where the source moved by 1, 2 or 3 levels in
+    /// all. A change of 3 is most often one of lightness, and worth more.
+    pub(crate) still: [f32; 3],
+    /// A frame takes the global color table if that adds no more than so much, in squared levels over all pixels.
     pub(crate) reuse: f32,
     /// Rounds of k-means.
     pub(crate) rounds: usize,
@@ -25,23 +25,19 @@ impl Tuning {
     pub(crate) fn of(preset: Preset) -> Self {
         match preset {
             Preset::Quality => Self {
-                hold: 3,
-                still: 5.0,
-                still_luma: 1.5,
+                still: [5.0, 5.0, 2.0],
                 reuse: 20_000.0,
                 rounds: 3,
                 strength: 179,
-                tolerance: 2.5,
+                tolerance: 2.3,
                 texture: 0.3,
             },
             Preset::Small => Self {
-                hold: 3,
-                still: 5.0,
-                still_luma: 1.5,
+                still: [5.0, 5.0, 2.0],
                 reuse: 20_000.0,
                 rounds: 3,
-                strength: 102,
-                tolerance: 6.0,
+                strength: 120,
+                tolerance: 8.5,
                 texture: 0.5,
             },
         }
@@ -50,8 +46,18 @@ impl Tuning {
     /// By how much a squared distance may be worse, for every measure of how busy the source is.
     pub(crate) fn allowances(&self) -> [i32; 256] {
         std::array::from_fn(|busy| {
-            let levels = self.tolerance * (1.0 + self.texture * busy as f32 / 16.0);
-            (10.0 * levels * levels * 256.0) as i32
+            allowance(self.tolerance * (1.0 + self.texture * busy as f32 / 16.0))
         })
     }
+
+    /// By how much a squared distance may be worse to keep what is shown, by how much the source moved.
+    pub(crate) fn still_allowances(&self) -> [i32; 4] {
+        let [one, two, three] = self.still.map(allowance);
+        [0, one, two, three]
+    }
+}
+
+/// Levels in each channel as a squared distance of the mapping: weights of ten in all, sixteenths of a level.
+fn allowance(levels: f32) -> i32 {
+    (10.0 * levels * levels * 256.0) as i32
 }
