@@ -194,9 +194,7 @@ impl Error {
             Self::NoKey { .. } | Self::InvalidArgument(_) => {
                 answer(S::BAD_REQUEST, "InvalidArgument")
             }
-            Self::NotSupported(_) | Self::OverrideNotSigned(_) => {
-                answer(S::BAD_REQUEST, "InvalidRequest")
-            }
+            Self::NotSupported(_) => answer(S::BAD_REQUEST, "InvalidRequest"),
             Self::MethodNotAllowed(_) => answer(S::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Self::Rule(error)
             | Self::PicOperations(pic_operations::Error::Rule { source: error, .. }) => match error
@@ -223,7 +221,9 @@ impl Error {
                 | auth::Error::UnknownToken
                 | auth::Error::MissingToken => answer(S::FORBIDDEN, "AccessDenied"),
             },
-            Self::Denied(_) | Self::CorsForbidden => answer(S::FORBIDDEN, "AccessDenied"),
+            Self::Denied(_) | Self::OverrideNotSigned(_) | Self::CorsForbidden => {
+                answer(S::FORBIDDEN, "AccessDenied")
+            }
             Self::Storage(error) => match error {
                 storage::Error::NotFound(_) => Answer {
                     number: Some(-6101),

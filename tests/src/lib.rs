@@ -92,7 +92,7 @@ pub fn request(
 pub fn exchange(server: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = TcpStream::connect(server).expect("the server listens");
     stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
+        .set_read_timeout(Some(Duration::from_mins(1)))
         .expect("a timeout");
     // A server may answer and close before it has read everything.
     let _ = stream.write_all(bytes);

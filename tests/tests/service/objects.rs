@@ -198,16 +198,11 @@ fn uploads_in_parts_are_joined_and_may_be_processed() {
         2
     );
     let document = |tags: &[String]| {
-        let parts: String = tags
-            .iter()
-            .enumerate()
-            .map(|(n, tag)| {
-                format!(
-                    "<Part><PartNumber>{}</PartNumber><ETag>{tag}</ETag></Part>",
-                    n + 1
-                )
-            })
-            .collect();
+        let mut parts = String::new();
+        for (n, tag) in tags.iter().enumerate() {
+            let number = n + 1;
+            parts += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>");
+        }
         format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>")
     };
     let complete = |body: &str, operations: &str| {
