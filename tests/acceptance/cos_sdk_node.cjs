@@ -250,10 +250,11 @@ test('headers are kept', async () => {
 test('conditions and ranges', async () => {
   const { ETag } = await put('conditions/x', '0123456789');
   const ask = (more) => cos.getObject({ Bucket, Region, Key: 'conditions/x', ...more });
-  for (const more of [{ IfNoneMatch: ETag }, { IfModifiedSince: new Date(Date.now() + 60000).toUTCString() }]) {
-    const error = await ask(more).then(() => assert.fail(), (error) => error);
-    assert.equal(error.statusCode, 304);
-  }
+  const { headers } = await ask({});
+  const unchanged = await ask({ IfNoneMatch: ETag }).then(() => assert.fail('expected 304'), (error) => error);
+  assert.equal(unchanged.statusCode, 304);
+  // The SDK has an answer of its own for this one.
+  assert.equal((await ask({ IfModifiedSince: headers['last-modified'] })).NotModified, true);
   assert.equal((await ask({ IfNoneMatch: '"other"' })).Body.toString(), '0123456789');
   assert.equal((await ask({ IfMatch: ETag })).Body.toString(), '0123456789');
   await refused(412, 'PreconditionFailed', () => ask({ IfMatch: '"other"' }));
@@ -405,7 +406,7 @@ test('twenty frames and not one more', async () => {
     assert.equal(answer.status, 200, answer.body.toString('latin1').slice(0, 500));
     isAnimation(answer.body, 20);
   }
-  await refused(400, 'InvalidArgument', () => get(keys[0], cos, { Query: { [animate(keys.slice(1))]: '' } }));
+  await refused(400, 'ImageResolutionExceed', () => get(keys[0], cos, { Query: { [animate(keys.slice(1))]: '' } }));
 });
 
 test('presigned URLs', async () => {

@@ -568,8 +568,8 @@ class Processing(Case):
         self.assertEqual(status, 200)
         self.is_animation(body, 20)
         more = animate(keys[1:21])
-        self.refused(400, "InvalidArgument", self.download, keys[0], more)
-        self.refused(400, "InvalidArgument", self.cos.ci_image_process, Bucket=BUCKET, Key=keys[0], PicOperations=operations(("x.gif", more)))
+        self.refused(400, "ImageResolutionExceed", self.download, keys[0], more)
+        self.refused(400, "ImageResolutionExceed", self.cos.ci_image_process, Bucket=BUCKET, Key=keys[0], PicOperations=operations(("x.gif", more)))
 
     def test_mistakes_are_told_and_store_nothing(self):
         self.put("mistakes/a.jpg", jpeg(50))
@@ -712,7 +712,7 @@ class Presigned(Case):
                 self.denied(403, "SignatureDoesNotMatch", fetch(url.replace(signature, signature[:39] + end)))
         self.denied(403, "SignatureDoesNotMatch", fetch(url, "POST", b""))
         # A query parameter that is not signed does not choose headers either.
-        self.denied(403, "AccessDenied", fetch(self.url() + "&response-content-type=text/html"))
+        self.denied(400, "InvalidRequest", fetch(self.url() + "&response-content-type=text/html"))
 
     def test_the_host_must_be_signed_where_there_are_several_buckets(self):
         self.denied(403, "AccessDenied", fetch(self.url("shared/b.jpg", SignHost=False).replace(BUCKET, OTHER)))
