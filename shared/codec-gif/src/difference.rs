@@ -3,6 +3,7 @@
 
 use raster::{Frame, Layout, Rect, Size};
 
+use crate::alpha;
 use crate::block::Disposal;
 
 /// What is to be done with one pixel.
@@ -35,18 +36,11 @@ pub(crate) struct Change {
     pub(crate) cleared: Option<Rect>,
 }
 
-/// Alpha of 128 and above is opaque.
-const OPAQUE: u8 = 128;
-
-/// Red, green, blue and alpha (0 or 255) of every pixel of a row.
+/// Red, green, blue and alpha (0 or 255) of a pixel of a flattened frame.
 #[inline(always)]
 fn pixel<const CHANNELS: usize>(bytes: &[u8; CHANNELS]) -> [u8; 4] {
-    let visible = CHANNELS == 3 || bytes[3] >= OPAQUE;
-    if visible {
-        [bytes[0], bytes[1], bytes[2], 255]
-    } else {
-        [0; 4]
-    }
+    let alpha = if CHANNELS == 3 { 255 } else { bytes[3] };
+    [bytes[0], bytes[1], bytes[2], alpha]
 }
 
 /// Compares frame after frame.
@@ -69,7 +63,7 @@ impl Difference {
         }
     }
 
-    /// What `frame` asks for; `following` is the frame after it.
+    /// What `frame` asks for; `following` is the frame after it. `frame` has no alpha between 0 and 255.
     pub(crate) fn next(&mut self, frame: &Frame, following: Option<&Frame>) -> Change {
         let marks = if frame.layout() == Layout::Rgba {
             self.mark::<4>(frame)
@@ -172,7 +166,7 @@ impl Difference {
             .chunks_exact(width)
             .zip(pixels.chunks_exact(width));
         for (y, (shown, next)) in rows.enumerate() {
-            let gone = |x: &usize| shown[*x][3] != 0 && next[*x][3] < OPAQUE;
+            let gone = |x: &usize| shown[*x][3] != 0 && !alpha::is_visible(next[*x][3]);
             if let Some(first) = (0..width).find(gone) {
                 bounds.add(y, first, (0..width).rev().find(gone).unwrap_or(first));
             }

@@ -63,11 +63,12 @@ pub struct Report {
 
 /// Encodes `frames` as one endlessly looping GIF89a file, written to `out` frame by frame as they are done.
 ///
-/// - Input: straight-alpha sRGB, every frame the size of the first; alpha of 128 and above is opaque.
+/// - Input: straight-alpha sRGB, every frame the size of the first. Alpha of 128 and above is opaque, and what is
+///   not quite opaque is mixed with white.
 /// - Output: exactly one image for each frame asked for; the same bytes for the same input, preset and version
 ///   on every machine and for any number of threads.
-/// - Memory beside the frames: two canvases of 4 bytes a pixel, and for each thread about 5 MiB, one byte a
-///   pixel, and two encoded images.
+/// - Memory beside the frames: two canvases of 4 bytes a pixel; for each thread 5 MiB, one byte a pixel (five if
+///   its frame has alpha), and two encoded images.
 ///
 /// # Errors
 ///

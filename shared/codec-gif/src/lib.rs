@@ -2,6 +2,7 @@
 //!
 //! This crate decodes nothing, reads no clock and does no I/O beyond the writer it is given.
 
+mod alpha;
 mod block;
 mod color;
 mod difference;

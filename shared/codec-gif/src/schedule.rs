@@ -9,6 +9,7 @@ use std::{io, thread};
 
 use raster::{Frame, Layout, Size, Stopped, Watch};
 
+use crate::alpha;
 use crate::block::{self, Image};
 use crate::difference::{Change, Difference, mark};
 use crate::dither::{Colors, Mapper, Row};
@@ -236,10 +237,12 @@ fn add_exact(
 ) -> Result<(), TooMany> {
     let mut last = None;
     for (x, pixel) in row.chunks_exact(layout.channels()).enumerate() {
-        let color = [pixel[0], pixel[1], pixel[2]];
+        let alpha = pixel.get(3).copied().unwrap_or(255);
+        let [r, g, b, alpha] = alpha::flatten_pixel([pixel[0], pixel[1], pixel[2], alpha]);
+        let color = [r, g, b];
         let drawn = match marks {
             Some(marks) => marks[x] >= mark::DRAW,
-            None => pixel.get(3).is_none_or(|&alpha| alpha >= 128),
+            None => alpha != 0,
         };
         if drawn && last != Some(color) {
             exact.insert(color, 255)?;
@@ -295,6 +298,7 @@ impl<'a> Worker<'a> {
         };
         shared.check()?;
         turn.next += 1;
+        let frame = &*alpha::flatten(frame);
         let following = shared.frames.get(index + 1).map(|next| &*next.frame);
         let change = turn.difference.next(frame, following);
         let Choice { colors, local } = if index == 0 {

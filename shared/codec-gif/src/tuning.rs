@@ -36,8 +36,8 @@ impl Tuning {
                 still: [5.0, 5.0, 2.0],
                 reuse: 20_000.0,
                 rounds: 3,
-                strength: 120,
-                tolerance: 8.5,
+                strength: 112,
+                tolerance: 9.0,
                 texture: 0.5,
             },
         }
