@@ -45,7 +45,7 @@ fn whole(criterion: &mut Criterion) {
             "footage",
             animation(|x, y, i| {
                 [
-                    (x + 9 * i) / 2 + noise(x, y, i),
+                    x / 2 + 9 * i + noise(x, y, i),
                     y / 2 + noise(y, x, i),
                     (x + y) / 4,
                 ]

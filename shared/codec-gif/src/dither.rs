@@ -162,6 +162,7 @@ pub(crate) struct Mapper {
     weights: [i32; 4],
     allowances: [i32; 256],
     still: [i32; 4],
+    clean: bool,
 }
 
 impl Mapper {
@@ -173,6 +174,7 @@ impl Mapper {
             weights: [7, 3, 5, 1].map(|part| part * tuning.strength / 16),
             allowances: tuning.allowances(),
             still: tuning.still_allowances(),
+            clean: tuning.clean,
         }
     }
 
@@ -251,12 +253,15 @@ impl Mapper {
             weights,
             allowances,
             still,
+            clean,
         } = self;
         let [above, below] = errors;
         let width = source.len();
         let (above, below) = (&above[..=width], &mut below[..=width]);
         // What this row has sent so far: to the right, straight down, and down to the right.
         let (mut right, mut down, mut down_right) = ([0i32; 4], [0i32; 4], [0i32; 4]);
+        // The color asked for last, and its symbol.
+        let mut flat = ([0; 3], colors.exact.find([0; 3]));
         for x in 0..width {
             let shown = &mut shown[x];
             let mark = marks[x];
@@ -268,6 +273,20 @@ impl Mapper {
                 continue;
             }
             let pixel = &source[x];
+            if *clean && busy[x] == 0 {
+                let rgb = [pixel[0], pixel[1], pixel[2]];
+                if flat.0 != rgb {
+                    flat = (rgb, colors.exact.find(rgb));
+                }
+                if let Some(symbol) = flat.1 {
+                    // An area of one color that is in the palette stays clean: no error comes in or goes out.
+                    lzw.push(symbol);
+                    *shown = mixed.shades[symbol as usize];
+                    below[x] = down;
+                    (down, down_right, right) = (down_right, [0; 4], [0; 4]);
+                    continue;
+                }
+            }
             let mut wanted = [0i32; 4];
             for channel in 0..3 {
                 let error = above[x + 1][channel] + right[channel];

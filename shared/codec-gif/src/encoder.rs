@@ -125,8 +125,11 @@ fn check(frames: &[GifFrame]) -> Result<Size, Error> {
     Ok(canvas)
 }
 
-/// The whole file, and the canvas (red, green, blue, and 255 where anything is shown) that every frame of it is
-/// meant to show: what an independent decoder must find in it.
+/// Red, green, blue, and 255 where anything is shown, of every pixel.
+#[cfg(any(test, fuzzing))]
+pub type Canvas = Vec<[u8; 4]>;
+
+/// The whole file, and the canvas that every frame of it is meant to show: what an independent decoder must find in it.
 ///
 /// # Errors
 ///
@@ -135,7 +138,7 @@ fn check(frames: &[GifFrame]) -> Result<Size, Error> {
 pub fn encode_and_mean(
     frames: &[GifFrame],
     options: &Options,
-) -> Result<(Vec<u8>, Vec<Vec<[u8; 4]>>), Error> {
+) -> Result<(Vec<u8>, Vec<Canvas>), Error> {
     let canvas = check(frames)?;
     let (mut out, meant) = (Vec::new(), schedule::Meant::default());
     schedule::run_and_mean(

@@ -18,6 +18,6 @@ mod texture;
 mod tuning;
 
 #[cfg(any(test, fuzzing))]
-pub use encoder::encode_and_mean;
+pub use encoder::{Canvas, encode_and_mean};
 pub use encoder::{Centiseconds, GifFrame, Options, Preset, Report, encode};
 pub use error::Error;

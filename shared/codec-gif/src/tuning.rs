@@ -10,6 +10,9 @@ pub(crate) struct Tuning {
     pub(crate) still: [f32; 3],
     /// A frame takes the global color table if that adds no more than so much, in squared levels over all pixels.
     pub(crate) reuse: f32,
+    /// Areas of one color that is in the palette are drawn in it alone. It keeps specks out of flat pictures, and
+    /// costs the larger preset nothing.
+    pub(crate) clean: bool,
     /// Rounds of k-means.
     pub(crate) rounds: usize,
     /// Part of the error that is diffused, of 256.
@@ -27,6 +30,7 @@ impl Tuning {
             Preset::Quality => Self {
                 still: [5.0, 5.0, 2.0],
                 reuse: 20_000.0,
+                clean: true,
                 rounds: 3,
                 strength: 179,
                 tolerance: 2.3,
@@ -35,6 +39,7 @@ impl Tuning {
             Preset::Small => Self {
                 still: [5.0, 5.0, 2.0],
                 reuse: 20_000.0,
+                clean: false,
                 rounds: 3,
                 strength: 112,
                 tolerance: 9.0,

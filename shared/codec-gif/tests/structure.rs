@@ -199,7 +199,7 @@ fn cost(frames: &[GifFrame], preset: Preset) -> (f64, usize) {
 #[test]
 fn a_gradient_stays_near_in_few_bytes() {
     let frames = animation(Size::new(256, 128), Layout::Rgb, 1, |x, y, _| {
-        [x, 2 * y, 255 - (x + y) / 2, 255]
+        [x, 2 * y, 255 - u32::midpoint(x, y), 255]
     });
     let (error, bytes) = cost(&frames, Preset::Quality);
     assert!(error < 90.0, "mean squared error {error}");
