@@ -53,17 +53,21 @@ fn run() -> Result<(), String> {
     let [input, output] = &paths[..] else {
         return Err("usage: encode [options] IN OUT".to_owned());
     };
-    let bytes = std::fs::read(input).map_err(|error| format!("{input}: {error}"))?;
-    let frame = if bytes.starts_with(b"\x89PNG") {
-        read_png(&bytes)?
-    } else {
-        read_ppm(&bytes)?
-    };
+    let frame = read(input)?;
     let mut made = Vec::new();
     for _ in 0..reps {
         made = encode(&frame, &options, &Unwatched).map_err(|error| error.to_string())?;
     }
     std::fs::write(output, made).map_err(|error| format!("{output}: {error}"))
+}
+
+fn read(path: &str) -> Result<Frame, String> {
+    let bytes = std::fs::read(path).map_err(|error| format!("{path}: {error}"))?;
+    if bytes.starts_with(b"\x89PNG") {
+        read_png(&bytes)
+    } else {
+        read_ppm(&bytes)
+    }
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {

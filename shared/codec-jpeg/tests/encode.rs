@@ -431,6 +431,39 @@ fn the_worst_pixels_fit_the_codes() {
 }
 
 #[test]
+fn larger_pictures_are_the_same_on_every_path() {
+    for (layout, sampling) in [
+        (Layout::Gray, Sampling::S444),
+        (Layout::Rgb, Sampling::S444),
+        (Layout::Rgb, Sampling::S422),
+        (Layout::Rgba, Sampling::S420),
+    ] {
+        let frame = picture(331, 257, layout);
+        for quality in [100, 92, 75, 20] {
+            let fast = EncodeOptions {
+                quality,
+                sampling,
+                ..EncodeOptions::default()
+            };
+            let expected = make(&frame, &fast);
+            for threads in 1..=4 {
+                for simd in [Simd::Auto, Simd::Portable] {
+                    let options = EncodeOptions {
+                        simd,
+                        threads,
+                        ..fast.clone()
+                    };
+                    assert!(
+                        make(&frame, &options) == expected,
+                        "{layout:?} {sampling:?} q{quality} {simd:?}, {threads} threads"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn stops_when_told() {
     struct After(std::sync::atomic::AtomicU32);
     impl Watch for After {
