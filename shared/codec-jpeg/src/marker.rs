@@ -117,6 +117,8 @@ pub(crate) struct Structure<'a> {
     /// Where the picture ends: behind EOI, or the end of the data where there is none.
     pub(crate) end: usize,
     pub(crate) has_eoi: bool,
+    /// False where something had to be passed over, or EOI is missing.
+    pub(crate) intact: bool,
 }
 
 /// How far [`Structure::parse`] reads.
@@ -150,10 +152,12 @@ impl<'a> Structure<'a> {
         let mut frame: Option<FrameHeader> = None;
         let mut work = Work::default();
         let mut position = 2;
+        let mut intact = true;
         let has_eoi = loop {
-            let Some(marker) = read_marker(source, &mut position, damage)? else {
+            let Some((marker, alone)) = read_marker(source, &mut position, damage)? else {
                 break false;
             };
+            intact &= alone;
             if marker == EOI {
                 break true;
             }
@@ -162,6 +166,7 @@ impl<'a> Structure<'a> {
                 if damage == Damage::Refuse {
                     return malformed(format!("marker FF{marker:02X} between segments"));
                 }
+                intact = false;
                 continue;
             }
             if matches!(marker, 0xD8 | 0x02..=0xBF) {
@@ -243,6 +248,7 @@ impl<'a> Structure<'a> {
             steps,
             end: position,
             has_eoi,
+            intact: intact && has_eoi,
         })
     }
 }
@@ -285,25 +291,26 @@ impl Work {
     }
 }
 
-/// The second byte of the next marker, fill bytes passed over; `None` at the end of the data.
-fn read_marker(source: &[u8], position: &mut usize, damage: Damage) -> Result<Option<u8>, Error> {
-    match source.get(*position..) {
-        None | Some([] | [0xFF]) => return Ok(None),
-        Some([0xFF, ..]) => {}
-        Some([byte, ..]) => {
-            if damage == Damage::Refuse {
-                return malformed(format!(
-                    "byte {byte:02X} at {position} where a marker should be"
-                ));
-            }
-        }
-    }
-    let Some(at) = next_marker(source, *position) else {
+/// The second byte of the next marker, fill bytes passed over, and whether there was nothing else before it; `None` at
+/// the end of the data.
+fn read_marker(
+    source: &[u8],
+    position: &mut usize,
+    damage: Damage,
+) -> Result<Option<(u8, bool)>, Error> {
+    let from = *position;
+    let Some(at) = next_marker(source, from) else {
         *position = source.len();
         return Ok(None);
     };
+    let stray = source[from..at].iter().find(|&&byte| byte != 0xFF);
+    if let (Some(byte), Damage::Refuse) = (stray, damage) {
+        return malformed(format!(
+            "byte {byte:02X} behind {from}, where a marker should be"
+        ));
+    }
     *position = at + 2;
-    Ok(Some(source[at + 1]))
+    Ok(Some((source[at + 1], stray.is_none())))
 }
 
 /// The payload of the segment whose length is at `position`.

@@ -103,7 +103,7 @@ fn decode(
 ) -> Result<(Picture, bool), Error> {
     let frame = &structure.frame;
     let mut tables = Tables::default();
-    let mut whole = structure.has_eoi;
+    let mut whole = structure.intact;
     if !structure
         .steps
         .iter()
@@ -308,4 +308,18 @@ fn assign_tables(
         slots[index] = slot as u8;
     }
     (slots, tables.map(|table| table.unwrap_or([1; 64])))
+}
+
+/// The coefficients of a whole file.
+#[cfg(test)]
+pub(crate) fn read_picture(source: &[u8]) -> Result<Picture, Error> {
+    let limits = crate::Limits::default();
+    let structure = Structure::parse(source, Extent::Whole, Damage::Refuse, &limits)?;
+    let (picture, _) = decode(
+        &structure,
+        Damage::Refuse,
+        Kernel::Portable,
+        &raster::Unwatched,
+    )?;
+    Ok(picture)
 }

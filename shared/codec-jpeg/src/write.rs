@@ -361,3 +361,94 @@ fn write_scan(
     write_tokens(kernel, tokens.tokens(), &codes, &mut out);
     Ok(out)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use raster::Unwatched;
+
+    use super::*;
+    use crate::Simd;
+    use crate::transcode::read_picture;
+
+    /// A picture of `shapes` components, with blocks from `seeds`.
+    fn picture(size: Size, shapes: &[(u8, u8)], seeds: &[i16]) -> Picture {
+        let (h_max, v_max) = shapes.iter().fold((1, 1), |max, shape| {
+            (max.0.max(shape.0), max.1.max(shape.1))
+        });
+        let kernel = Kernel::detect(Simd::Auto);
+        let mut seeds = seeds.iter().cycle();
+        let components = (1..)
+            .zip(shapes)
+            .map(|(id, &(h, v))| {
+                let along = |side: u32, factor, max| {
+                    (side * u32::from(factor)).div_ceil(8 * u32::from(max)) as usize
+                };
+                let (width, height) = (along(size.width, h, h_max), along(size.height, v, v_max));
+                let mut component = Component::new(id, (h, v), 0, (width, height));
+                for index in 0..width * height {
+                    let mut block = [0i16; 64];
+                    let mut k = 0usize;
+                    while k < 64 {
+                        let seed = *seeds.next().expect("it goes round");
+                        block[k] = seed >> (k / 6).min(9);
+                        k += 1 + usize::from(seed.unsigned_abs() % 23);
+                    }
+                    component.set(kernel, index, &block);
+                }
+                component
+            })
+            .collect();
+        Picture {
+            size,
+            components,
+            quantization: [[1; 64]; 4],
+            color: Color::YCbCr,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_written_is_read_back(
+            (width, height) in (1u32..90, 1u32..90),
+            shape in prop_oneof![
+                Just(vec![(1, 1)]),
+                Just(vec![(2, 2), (1, 1), (1, 1)]),
+                Just(vec![(2, 1), (1, 1), (1, 1)]),
+                Just(vec![(1, 2), (2, 1), (1, 1)]),
+                Just(vec![(4, 4), (1, 1), (2, 2)]),
+            ],
+            seeds in proptest::collection::vec(-1023i16..=1023, 1..3000),
+        ) {
+            let picture = picture(Size::new(width, height), &shape, &seeds);
+            for process in [Process::Baseline, Process::Progressive] {
+                for scans in [Scans::Standard, Scans::Smallest] {
+                    let options = WriteOptions {
+                        process,
+                        scans,
+                        kernel: Kernel::Portable,
+                        threads: 1,
+                    };
+                    let file = write(&picture, &[], options, &Unwatched).expect("nobody stops it");
+                    let read = read_picture(&file).expect("it was written by us");
+                    prop_assert_eq!(read.components.len(), picture.components.len());
+                    for (read, written) in read.components.iter().zip(&picture.components) {
+                        prop_assert_eq!(&read.dc, &written.dc);
+                        prop_assert_eq!(&read.masks, &written.masks);
+                        prop_assert_eq!(&read.signs, &written.signs);
+                        prop_assert_eq!(&read.corrections, &written.corrections);
+                        for (index, mask) in read.masks[0].iter().enumerate() {
+                            let count = mask.count_ones() as usize;
+                            let values = |component: &Component| {
+                                let start = component.starts[index] as usize;
+                                component.values[start..start + count].to_vec()
+                            };
+                            prop_assert_eq!(values(read), values(written));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

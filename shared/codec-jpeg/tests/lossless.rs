@@ -244,7 +244,12 @@ fn essential_metadata_is_icc_adobe_and_orientation() {
 
 #[test]
 fn damaged_files_are_kept_as_far_as_they_go() {
-    for name in ["truncated_p50", "truncated_rst_60", "truncated_prog_45"] {
+    for name in [
+        "bad_stray_bytes",
+        "truncated_p50",
+        "truncated_rst_60",
+        "truncated_prog_45",
+    ] {
         let options = TranscodeOptions {
             damage: Damage::Keep,
             ..TranscodeOptions::default()
