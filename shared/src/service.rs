@@ -159,7 +159,9 @@ impl Service {
         let has_rule = request.uri().query().is_some_and(|query| {
             rules::split_query(query).map_or(true, |query| query.rule.is_some())
         });
-        let host = header_text(&headers, &header::HOST).to_owned();
+        // What an error calls the host is what the viewer called it.
+        let viewed = self.config.trusted_front && headers.contains_key(&MOGR_HOST);
+        let host = header_text(&headers, if viewed { &MOGR_HOST } else { &header::HOST }).to_owned();
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
             .await;

@@ -34,19 +34,54 @@ const REQUESTS: [(&str, Kind, &str, &str); 41] = {
         ("http-api-get", HttpApi, "GET", "/sample.png?{interlace}"),
         ("http-api-animate", HttpApi, "GET", "/image-1.jpg?{animate}"),
         ("http-api-put", HttpApi, "PUT", "/folder/new.png"),
-        ("http-api-post", HttpApi, "POST", "/image-1.jpg?image_process"),
+        (
+            "http-api-post",
+            HttpApi,
+            "POST",
+            "/image-1.jpg?image_process",
+        ),
         ("http-api-delete", HttpApi, "DELETE", "/folder/new.png"),
         ("http-api-options", HttpApi, "OPTIONS", "/image-1.jpg"),
-        ("function-url-get", FunctionUrl, "GET", "/image-1.jpg?{animate}"),
-        ("function-url-head", FunctionUrl, "HEAD", "/sample.png?{interlace}"),
-        ("function-url-cloudfront", FunctionUrl, "GET", "/private.jpg?{interlace}"),
+        (
+            "function-url-get",
+            FunctionUrl,
+            "GET",
+            "/image-1.jpg?{animate}",
+        ),
+        (
+            "function-url-head",
+            FunctionUrl,
+            "HEAD",
+            "/sample.png?{interlace}",
+        ),
+        (
+            "function-url-cloudfront",
+            FunctionUrl,
+            "GET",
+            "/private.jpg?{interlace}",
+        ),
         ("rest-api-get", RestApi, "GET", "/sample.png?{interlace}"),
         ("rest-api-put", RestApi, "PUT", "/folder/new.png"),
-        ("alb-get", Alb, "GET", "/sample.png?imageMogr2%2Fformat%2Fjpg%2Finterlace%2F1"),
-        ("alb-get-single-value", Alb, "GET", "/sample.png?{interlace}"),
+        (
+            "alb-get",
+            Alb,
+            "GET",
+            "/sample.png?imageMogr2%2Fformat%2Fjpg%2Finterlace%2F1",
+        ),
+        (
+            "alb-get-single-value",
+            Alb,
+            "GET",
+            "/sample.png?{interlace}",
+        ),
         ("alb-post", Alb, "POST", "/image-1.jpg?image_process"),
         // The query, row by row.
-        ("row-query-animate", FunctionUrl, "GET", "/image-1.jpg?{animate}"),
+        (
+            "row-query-animate",
+            FunctionUrl,
+            "GET",
+            "/image-1.jpg?{animate}",
+        ),
         (
             "row-query-padding-two",
             FunctionUrl,
@@ -149,7 +184,12 @@ const REQUESTS: [(&str, Kind, &str, &str); 41] = {
         ),
         ("row-chunked-removed", HttpApi, "PUT", "/i.jpg"),
         ("row-forged-viewer", HttpApi, "GET", "/i.jpg"),
-        ("row-chunked-presigned", FunctionUrl, "PUT", "/i.jpg?q-header-list=host%3Btransfer-encoding&x=1"),
+        (
+            "row-chunked-presigned",
+            FunctionUrl,
+            "PUT",
+            "/i.jpg?q-header-list=host%3Btransfer-encoding&x=1",
+        ),
     ]
 };
 
@@ -206,7 +246,12 @@ fn bodies_are_bytes_again() {
     let put = arrived("http-api-put").request;
     assert!(put.body().starts_with(b"\x89PNG\r\n\x1a\n"));
     assert_eq!(put.headers()[CONTENT_LENGTH], put.body().len().to_string());
-    assert!(arrived("rest-api-put").request.body().starts_with(b"\x89PNG"));
+    assert!(
+        arrived("rest-api-put")
+            .request
+            .body()
+            .starts_with(b"\x89PNG")
+    );
     assert!(arrived("http-api-post").request.body().is_empty());
 }
 
@@ -219,7 +264,10 @@ fn headers_are_the_clients() {
         odd.headers()["pic-operations"].as_bytes(),
         r#"{"rules":[{"fileid":"图.jpg","rule":"imageMogr2/strip"}]}"#.as_bytes()
     );
-    assert!(!odd.headers().contains_key("x-bad"), "no header has a line break");
+    assert!(
+        !odd.headers().contains_key("x-bad"),
+        "no header has a line break"
+    );
     // Signed, and taken away by the front.
     let post = arrived("row-content-length-removed").request;
     assert_eq!(post.headers()[CONTENT_LENGTH], "0");
@@ -274,8 +322,14 @@ fn the_path_encoding_can_be_set() {
         let arrived = front::read(event(name), encoding).unwrap();
         arrived.request.uri().path().to_owned()
     };
-    assert_eq!(path("row-path-plain", PathEncoding::Encoded), "/plain+plus.jpg");
-    assert_eq!(path("row-path-cargo-lambda", PathEncoding::Decoded), "/a%2520b.jpg");
+    assert_eq!(
+        path("row-path-plain", PathEncoding::Encoded),
+        "/plain+plus.jpg"
+    );
+    assert_eq!(
+        path("row-path-cargo-lambda", PathEncoding::Decoded),
+        "/a%2520b.jpg"
+    );
     assert_eq!(
         path("row-path-decoded", PathEncoding::Encoded),
         "/%E4%B8%AD%E6%96%87/100%/a+b%20c"
@@ -288,7 +342,13 @@ fn no_field_of_another_type_is_a_panic() {
     for (name, ..) in REQUESTS {
         let whole = event(name);
         for field in whole.as_object().unwrap().keys() {
-            for other in [Value::Null, 1.into(), "\u{0}x".into(), true.into(), Vec::<u8>::new().into()] {
+            for other in [
+                Value::Null,
+                1.into(),
+                "\u{0}x".into(),
+                true.into(),
+                Vec::<u8>::new().into(),
+            ] {
                 let mut event = whole.clone();
                 event[field] = other;
                 let _ = front::read(event.clone(), PathEncoding::Auto);
@@ -303,7 +363,10 @@ fn no_field_of_another_type_is_a_panic() {
 fn tells(name: &str, expected: &str) {
     let told = |told: &Told| match told {
         Told::Created(created) => {
-            let version = created.version.as_ref().map_or(String::new(), |version| format!("#{}", version.0));
+            let version = created
+                .version
+                .as_ref()
+                .map_or(String::new(), |version| format!("#{}", version.0));
             format!("{}/{}{version}", created.bucket, created.key)
         }
         Told::Nothing(what) => format!("-{what}"),
@@ -312,8 +375,14 @@ fn tells(name: &str, expected: &str) {
     let messages: Vec<_> = trigger::read(&event(name))
         .iter()
         .map(|message| {
-            let id = message.id.as_ref().map_or(String::new(), |id| format!("{}: ", &id[..8]));
-            format!("{id}{}", message.told.iter().map(told).collect::<Vec<_>>().join(" "))
+            let id = message
+                .id
+                .as_ref()
+                .map_or(String::new(), |id| format!("{}: ", &id[..8]));
+            format!(
+                "{id}{}",
+                message.told.iter().map(told).collect::<Vec<_>>().join(" ")
+            )
         })
         .collect();
     assert_eq!(messages.join(" | "), expected, "{name}");
@@ -322,10 +391,16 @@ fn tells(name: &str, expected: &str) {
 #[test]
 fn every_trigger_tells_its_objects() {
     tells("s3-put", "mogr-images/uploads/image-1.jpg");
-    tells("s3-put-encoded-key", "mogr-images/uploads/a b+中.jpg#3HL4kqtJlcpXroDTDmJ");
+    tells(
+        "s3-put-encoded-key",
+        "mogr-images/uploads/a b+中.jpg#3HL4kqtJlcpXroDTDmJ",
+    );
     tells("s3-removed", "-ObjectRemoved:Delete");
     tells("s3-test-event", "-s3:TestEvent");
-    tells("eventbridge-object-created", "mogr-images/uploads/image 1+2.jpg#3HL4kqtJlcpXroDTDmJ");
+    tells(
+        "eventbridge-object-created",
+        "mogr-images/uploads/image 1+2.jpg#3HL4kqtJlcpXroDTDmJ",
+    );
     tells("sqs-s3", "00000001: mogr-images/uploads/image-1.jpg");
     tells(
         "sqs-mixed",

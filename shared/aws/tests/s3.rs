@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use aws::s3::{BucketCheck, S3, Settings, check_bucket, client};
 use bytes::Bytes;
 use shared::storage::{
-    Attributes, ByteRange, Error, GetOptions, ListOptions, ObjectKey, PutOptions, Storage, Version, conformance,
+    Attributes, ByteRange, Error, GetOptions, ListOptions, ObjectKey, PutOptions, Storage, Version,
+    conformance,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -19,7 +20,10 @@ fn s3_client(endpoint: &str) -> aws_sdk_s3::Client {
         region: Some("us-east-1".to_owned()),
         path_style: true,
     };
-    client(&settings, &|name| name.starts_with("AWS_").then(|| "test".to_owned())).unwrap()
+    client(&settings, &|name| {
+        name.starts_with("AWS_").then(|| "test".to_owned())
+    })
+    .unwrap()
 }
 
 fn key(name: &str) -> ObjectKey {
@@ -79,11 +83,21 @@ async fn passes_the_conformance_suite_but_for_line_breaks() {
     names.extend(long.iter().map(String::as_str));
     for name in &names {
         let body = Bytes::copy_from_slice(name.as_bytes());
-        storage.put(&key(name), body, PutOptions::default()).await.unwrap();
+        storage
+            .put(&key(name), body, PutOptions::default())
+            .await
+            .unwrap();
     }
     for name in &names {
-        let object = storage.get(&key(name), GetOptions::default()).await.unwrap();
-        assert_eq!(object.body.collect(1024).await.unwrap(), name.as_bytes(), "{name:?}");
+        let object = storage
+            .get(&key(name), GetOptions::default())
+            .await
+            .unwrap();
+        assert_eq!(
+            object.body.collect(1024).await.unwrap(),
+            name.as_bytes(),
+            "{name:?}"
+        );
     }
     names.sort_unstable();
     let options = ListOptions {
@@ -93,7 +107,11 @@ async fn passes_the_conformance_suite_but_for_line_breaks() {
         max: 1000,
     };
     let listing = storage.list(options).await.unwrap();
-    let listed: Vec<_> = listing.objects.iter().map(|object| object.key.as_str()).collect();
+    let listed: Vec<_> = listing
+        .objects
+        .iter()
+        .map(|object| object.key.as_str())
+        .collect();
     assert_eq!(listed, names);
 }
 
@@ -105,7 +123,10 @@ async fn lives_under_a_prefix() {
     };
     let whole = S3::new(client.clone(), "prefixed", "");
     for outside in ["a", "images", "images0", "images/"] {
-        whole.put(&key(outside), Bytes::new(), PutOptions::default()).await.unwrap();
+        whole
+            .put(&key(outside), Bytes::new(), PutOptions::default())
+            .await
+            .unwrap();
     }
     let part = S3::new(client, "prefixed", "images/");
     conformance::lists_in_byte_order(&part).await;
@@ -113,7 +134,13 @@ async fn lives_under_a_prefix() {
     conformance::lists_in_pages(&part).await;
     conformance::joins_parts(&part).await;
     conformance::copies(&part).await;
-    part.put(&key("../a"), Bytes::from_static(b"x"), PutOptions::default()).await.unwrap();
+    part.put(
+        &key("../a"),
+        Bytes::from_static(b"x"),
+        PutOptions::default(),
+    )
+    .await
+    .unwrap();
     assert_eq!(whole.head(&key("images/../a"), None).await.unwrap().size, 1);
     assert_eq!(whole.head(&key("a"), None).await.unwrap().size, 0);
 }
@@ -134,7 +161,10 @@ async fn keeps_texts_that_no_header_can_hold() {
         ..PutOptions::default()
     };
     storage.put(&key("k"), Bytes::new(), options).await.unwrap();
-    assert_eq!(storage.head(&key("k"), None).await.unwrap().attributes, attributes);
+    assert_eq!(
+        storage.head(&key("k"), None).await.unwrap().attributes,
+        attributes
+    );
 
     let versioned = aws_sdk_s3::types::VersioningConfiguration::builder()
         .status(aws_sdk_s3::types::BucketVersioningStatus::Enabled)
@@ -146,7 +176,11 @@ async fn keeps_texts_that_no_header_can_hold() {
         .send()
         .await
         .unwrap();
-    let put = async |bytes| storage.put(&key("v"), Bytes::from_static(bytes), PutOptions::default()).await;
+    let put = async |bytes| {
+        storage
+            .put(&key("v"), Bytes::from_static(bytes), PutOptions::default())
+            .await
+    };
     let first = put(b"first").await.unwrap().version.unwrap();
     put(b"second").await.unwrap();
     let options = GetOptions {
@@ -156,12 +190,23 @@ async fn keeps_texts_that_no_header_can_hold() {
     let object = storage.get(&key("v"), options).await.unwrap();
     assert_eq!(object.info.version, Some(first.clone()));
     assert_eq!(object.body.collect(10).await.unwrap(), &b"first"[..]);
-    storage.copy(&key("v"), Some(&first), &key("w"), None).await.unwrap();
+    storage
+        .copy(&key("v"), Some(&first), &key("w"), None)
+        .await
+        .unwrap();
     assert_eq!(storage.head(&key("w"), None).await.unwrap().size, 5);
     storage.delete(&key("v")).await.unwrap();
-    assert!(matches!(storage.head(&key("v"), None).await, Err(Error::NotFound(_))));
-    let unknown = storage.head(&key("w"), Some(&Version("x".to_owned()))).await;
-    assert!(matches!(unknown, Err(Error::NoSuchVersion(..))), "{unknown:?}");
+    assert!(matches!(
+        storage.head(&key("v"), None).await,
+        Err(Error::NotFound(_))
+    ));
+    let unknown = storage
+        .head(&key("w"), Some(&Version("x".to_owned())))
+        .await;
+    assert!(
+        matches!(unknown, Err(Error::NoSuchVersion(..))),
+        "{unknown:?}"
+    );
     assert_eq!(check_bucket(&client, "texts").await, BucketCheck::Ready);
     assert_eq!(
         check_bucket(&client, "nowhere").await,
@@ -175,7 +220,9 @@ async fn playing(script: &'static [&'static str]) -> (S3, tokio::task::JoinHandl
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
-        let mut answers = script.iter().chain(std::iter::repeat(script.last().unwrap()));
+        let mut answers = script
+            .iter()
+            .chain(std::iter::repeat(script.last().unwrap()));
         while let Ok((mut connection, _)) = listener.accept().await {
             let answer = answers.next().unwrap();
             let mut request = vec![0; 65536];
@@ -186,17 +233,20 @@ async fn playing(script: &'static [&'static str]) -> (S3, tokio::task::JoinHandl
     (S3::new(s3_client(&endpoint), "bucket", ""), server)
 }
 
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\nConnection: close\r\n\r\nhello";
+const OK: &str =
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\nConnection: close\r\n\r\nhello";
 const SLOW_DOWN: &str = "HTTP/1.1 503 Slow Down\r\nConnection: close\r\nContent-Length: 69\r\n\r\n\
                          <Error><Code>SlowDown</Code><Message>Reduce your rate</Message></Error>";
 const DENIED: &str = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: 54\r\n\r\n\
                       <Error><Code>AccessDenied</Code><Message/></Error>    ";
 const NO_BUCKET: &str = "HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 54\r\n\r\n\
                          <Error><Code>NoSuchBucket</Code><Message/></Error>    ";
-const HALF: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\nConnection: close\r\n\r\nhe";
+const HALF: &str =
+    "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nETag: \"e\"\r\nConnection: close\r\n\r\nhe";
 const REST: &str = "HTTP/1.1 206 Partial Content\r\nContent-Length: 3\r\nContent-Range: bytes 2-4/5\r\n\
                     ETag: \"e\"\r\nConnection: close\r\n\r\nllo";
-const CHANGED: &str = "HTTP/1.1 412 Precondition Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+const CHANGED: &str =
+    "HTTP/1.1 412 Precondition Failed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 
 async fn read(storage: &S3) -> Result<Bytes, Error> {
     let object = storage.get(&key("k"), GetOptions::default()).await?;
@@ -208,7 +258,10 @@ async fn tries_again_what_may_pass() {
     for script in [
         &[SLOW_DOWN, SLOW_DOWN, OK][..],
         &["", OK],
-        &["HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", OK],
+        &[
+            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n",
+            OK,
+        ],
     ] {
         let (storage, server) = playing(script).await;
         assert_eq!(read(&storage).await.unwrap(), "hello", "{script:?}");
@@ -222,7 +275,10 @@ async fn takes_a_broken_body_up_again() {
     assert_eq!(read(&storage).await.unwrap(), "hello");
     server.abort();
     let (storage, server) = playing(&[HALF, CHANGED]).await;
-    assert!(read(&storage).await.is_err(), "never a mixture of two objects");
+    assert!(
+        read(&storage).await.is_err(),
+        "never a mixture of two objects"
+    );
     server.abort();
 }
 
@@ -233,7 +289,11 @@ async fn gives_up_at_the_deadline() {
     let limit = begun + Duration::from_millis(600);
     let result = aws::deadline::within(limit, read(&storage)).await;
     assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
     server.abort();
 }
 
@@ -248,7 +308,11 @@ async fn says_what_s3_refused() {
         other => panic!("{other:?}"),
     }
     server.abort();
-    let (storage, server) = playing(&["HTTP/1.1 416 Range\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", OK]).await;
+    let (storage, server) = playing(&[
+        "HTTP/1.1 416 Range\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        OK,
+    ])
+    .await;
     let options = GetOptions {
         range: Some(ByteRange::From(9)),
         ..GetOptions::default()

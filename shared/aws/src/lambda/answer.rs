@@ -86,7 +86,11 @@ pub(super) fn streamed(response: Response<Body>) -> StreamResponse<Chunks> {
 
 /// What belongs to one connection is the front's business.
 fn clean(mut headers: HeaderMap) -> HeaderMap {
-    for name in [CONNECTION, TRANSFER_ENCODING, http::HeaderName::from_static("keep-alive")] {
+    for name in [
+        CONNECTION,
+        TRANSFER_ENCODING,
+        http::HeaderName::from_static("keep-alive"),
+    ] {
         headers.remove(name);
     }
     headers
@@ -123,8 +127,9 @@ impl Stream for Chunks {
                 return Poll::Ready(None);
             };
             let sized = body.len().is_some();
-            let polled =
-                catch_unwind(AssertUnwindSafe(|| Pin::new(&mut *body).poll_frame(context)));
+            let polled = catch_unwind(AssertUnwindSafe(|| {
+                Pin::new(&mut *body).poll_frame(context)
+            }));
             let broken = match polled {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(None)) => {
@@ -159,8 +164,12 @@ mod tests {
                 .headers_mut()
                 .insert(CONTENT_TYPE, content_type.parse().unwrap());
         }
-        response.headers_mut().append("vary", "origin".parse().unwrap());
-        response.headers_mut().append("vary", "accept".parse().unwrap());
+        response
+            .headers_mut()
+            .append("vary", "origin".parse().unwrap());
+        response
+            .headers_mut()
+            .append("vary", "accept".parse().unwrap());
         response
             .headers_mut()
             .insert(TRANSFER_ENCODING, "chunked".parse().unwrap());
@@ -176,10 +185,22 @@ mod tests {
                 answer["body"].as_str().unwrap().to_owned(),
             )
         };
-        assert_eq!(encoded(Some("image/gif"), b"GIF"), (true, "R0lG".to_owned()));
-        assert_eq!(encoded(Some("image/svg+xml"), b"<svg/>"), (false, "<svg/>".to_owned()));
-        assert_eq!(encoded(Some("application/xml"), b"<E/>"), (false, "<E/>".to_owned()));
-        assert_eq!(encoded(Some("text/plain"), b"\xff"), (true, "/w==".to_owned()));
+        assert_eq!(
+            encoded(Some("image/gif"), b"GIF"),
+            (true, "R0lG".to_owned())
+        );
+        assert_eq!(
+            encoded(Some("image/svg+xml"), b"<svg/>"),
+            (false, "<svg/>".to_owned())
+        );
+        assert_eq!(
+            encoded(Some("application/xml"), b"<E/>"),
+            (false, "<E/>".to_owned())
+        );
+        assert_eq!(
+            encoded(Some("text/plain"), b"\xff"),
+            (true, "/w==".to_owned())
+        );
         assert_eq!(encoded(None, b"hi"), (true, "aGk=".to_owned()));
         assert_eq!(encoded(None, b""), (false, String::new()));
     }
@@ -191,7 +212,10 @@ mod tests {
         assert_eq!(v2["headers"]["vary"], "origin, accept");
         assert_eq!(v2["headers"].get("transfer-encoding"), None);
         let rest = answer(Kind::RestApi, true);
-        assert_eq!(rest["multiValueHeaders"]["vary"], json!(["origin", "accept"]));
+        assert_eq!(
+            rest["multiValueHeaders"]["vary"],
+            json!(["origin", "accept"])
+        );
         assert_eq!(rest.get("headers"), None);
         let alb = answer(Kind::Alb, false);
         assert_eq!(alb["headers"]["content-type"], "image/gif");

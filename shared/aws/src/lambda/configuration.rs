@@ -16,7 +16,9 @@ const MAX_BYTES: u64 = 1 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// There is none.
-    #[error("the environment variable MOGR_CONFIG is not set; it holds the configuration (TOML), or s3://bucket/key of it")]
+    #[error(
+        "the environment variable MOGR_CONFIG is not set; it holds the configuration (TOML), or s3://bucket/key of it"
+    )]
     Missing,
     /// An address that names no object.
     #[error("MOGR_CONFIG is `{0}`; an address of a configuration is s3://bucket/key")]
@@ -115,7 +117,11 @@ impl Check {
                 reason,
             }),
             s3::BucketCheck::Unknown(reason) => {
-                tracing::warn!(bucket = self.name, reason, "the bucket could not be checked");
+                tracing::warn!(
+                    bucket = self.name,
+                    reason,
+                    "the bucket could not be checked"
+                );
                 Ok(())
             }
         }
@@ -142,7 +148,10 @@ fn open(config: Config) -> Result<(Service, Vec<Check>), Error> {
             Ok(folder) => Ok(Arc::new(folder) as Arc<dyn Storage>),
             Err(error) => Err(shared::storage::Error::Other(Box::new(error))),
         },
-        Location::S3 { bucket: name, prefix } => {
+        Location::S3 {
+            bucket: name,
+            prefix,
+        } => {
             let client = client.clone().expect("made above, where a bucket is on S3");
             checks.push(Check {
                 client: client.clone(),

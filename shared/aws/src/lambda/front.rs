@@ -101,7 +101,11 @@ pub fn kind(event: &Value) -> Option<Kind> {
     if event["version"] == "2.0" && context["http"].is_object() {
         let domain = context["domainName"].as_str().unwrap_or_default();
         let url = domain.contains(".lambda-url.");
-        return Some(if url { Kind::FunctionUrl } else { Kind::HttpApi });
+        return Some(if url {
+            Kind::FunctionUrl
+        } else {
+            Kind::HttpApi
+        });
     }
     if !event["httpMethod"].is_string() {
         return None;
@@ -192,7 +196,9 @@ fn names(event: &Value) -> String {
 fn headers(event: &Value) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let mut add = |name: &str, value: &Value| {
-        let value = value.as_str().map(|text| HeaderValue::from_bytes(text.trim().as_bytes()));
+        let value = value
+            .as_str()
+            .map(|text| HeaderValue::from_bytes(text.trim().as_bytes()));
         if let (Ok(name), Some(Ok(value))) = (HeaderName::from_bytes(name.as_bytes()), value) {
             headers.append(name, value);
         }

@@ -41,7 +41,11 @@ impl Entry {
                 ("Requests", "Count", json!(1)),
                 ("ClientErrors", "Count", json!(class(4))),
                 ("ServerErrors", "Count", json!(class(5))),
-                ("Duration", "Milliseconds", milliseconds(self.begun.elapsed())),
+                (
+                    "Duration",
+                    "Milliseconds",
+                    milliseconds(self.begun.elapsed()),
+                ),
                 ("Bytes", "Bytes", json!(bytes.unwrap_or(0))),
             ],
             &[
@@ -58,7 +62,11 @@ pub(super) fn upload(outcome: &'static str, took: Duration) {
     emit(
         &[
             ("Uploads", "Count", json!(1)),
-            ("UploadsRefused", "Count", json!(u8::from(outcome != "done" && outcome != "failed"))),
+            (
+                "UploadsRefused",
+                "Count",
+                json!(u8::from(outcome != "done" && outcome != "failed")),
+            ),
             ("UploadsFailed", "Count", is("failed")),
             ("UploadDuration", "Milliseconds", milliseconds(took)),
         ],

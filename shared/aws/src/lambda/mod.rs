@@ -100,7 +100,10 @@ where
     let (mode, (service, checks)) = refuse(started).await?;
     let service = Arc::new(service);
     check(checks);
-    serve(mode, move |request| operation(Arc::clone(&service), request)).await
+    serve(mode, move |request| {
+        operation(Arc::clone(&service), request)
+    })
+    .await
 }
 
 /// The function `upload`.
@@ -179,7 +182,12 @@ where
             multi_value,
             why,
         }) => {
-            let refused = refusal(StatusCode::BAD_REQUEST, "InvalidRequest", why, &context.request_id);
+            let refused = refusal(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequest",
+                why,
+                &context.request_id,
+            );
             (kind, multi_value, refused)
         }
         Err(refused @ Refused::NotHttp(_)) => return Err(refused.into()),
@@ -187,7 +195,9 @@ where
     entry.status(response.status());
     if mode.stream {
         entry.write(response.body().len());
-        return Ok(FunctionResponse::StreamingResponse(answer::streamed(response)));
+        return Ok(FunctionResponse::StreamingResponse(answer::streamed(
+            response,
+        )));
     }
     let answer = collect(kind, multi_value, response, &context.request_id).await;
     entry.write(answer["body"].as_str().map(|body| body.len() as u64));
@@ -197,13 +207,20 @@ where
 /// The whole answer in one; a body that breaks off, or is larger than the service was told it may be, is an error yet.
 async fn collect(kind: Kind, multi_value: bool, response: Response<Body>, id: &str) -> Value {
     let (parts, body) = response.into_parts();
-    let work = AssertUnwindSafe(body.collect(kind.buffered_limit())).catch_unwind().await;
+    let work = AssertUnwindSafe(body.collect(kind.buffered_limit()))
+        .catch_unwind()
+        .await;
     let response = match work {
         Ok(Ok(bytes)) => Response::from_parts(parts, bytes),
         Ok(Err(error)) => {
             tracing::error!(request_id = id, %error, "an answer broke off in the middle");
             let code = "ServiceUnavailable";
-            let response = refusal(StatusCode::SERVICE_UNAVAILABLE, code, "the object could not be read to its end", id);
+            let response = refusal(
+                StatusCode::SERVICE_UNAVAILABLE,
+                code,
+                "the object could not be read to its end",
+                id,
+            );
             response.map(full)
         }
         Err(_) => panicked(id).map(full),
@@ -246,7 +263,10 @@ fn refusal(status: StatusCode, code: &str, message: &str, id: &str) -> Response<
     let mut response = Response::new(Body::from(xml));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert("content-type", http::HeaderValue::from_static("application/xml"));
+    headers.insert(
+        "content-type",
+        http::HeaderValue::from_static("application/xml"),
+    );
     headers.insert("cache-control", http::HeaderValue::from_static("no-store"));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert("retry-after", http::HeaderValue::from_static("1"));
@@ -296,14 +316,19 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
             return Ok(());
         }
         Told::Unreadable(what) => {
-            tracing::error!(what, "an event that cannot be read; it will not be tried again");
+            tracing::error!(
+                what,
+                "an event that cannot be read; it will not be tried again"
+            );
             journal::upload("unreadable", Duration::ZERO);
             return Ok(());
         }
     };
     let begun = Instant::now();
     let (bucket, key) = (&created.bucket, created.key.as_str());
-    let work = AssertUnwindSafe(service.upload(&created, Some(deadline))).catch_unwind().await;
+    let work = AssertUnwindSafe(service.upload(&created, Some(deadline)))
+        .catch_unwind()
+        .await;
     let ms = begun.elapsed().as_millis() as u64;
     let (outcome, result) = match work {
         Ok(Ok(uploaded)) => {
@@ -322,16 +347,35 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
             ("done", Ok(()))
         }
         Ok(Err(UploadError::Permanent { code, message })) => {
-            tracing::warn!(bucket, key, ms, code, message, "upload refused; it will not be tried again");
+            tracing::warn!(
+                bucket,
+                key,
+                ms,
+                code,
+                message,
+                "upload refused; it will not be tried again"
+            );
             ("refused", Ok(()))
         }
         Ok(Err(UploadError::Transient { code, message })) => {
-            tracing::error!(bucket, key, ms, code, message, "upload failed; it will be tried again");
+            tracing::error!(
+                bucket,
+                key,
+                ms,
+                code,
+                message,
+                "upload failed; it will be tried again"
+            );
             ("failed", Err(format!("{code}: {message} (`{key}`)")))
         }
         // The same bytes would do the same again.
         Err(_) => {
-            tracing::error!(bucket, key, ms, "a panic; the upload will not be tried again");
+            tracing::error!(
+                bucket,
+                key,
+                ms,
+                "a panic; the upload will not be tried again"
+            );
             ("panicked", Ok(()))
         }
     };

@@ -60,9 +60,13 @@ pub(super) fn of_version_2(event: &Value, encoding: PathEncoding) -> String {
             http["userAgent"] == "cargo-lambda" || other.is_none_or(|other| other != raw)
         }
     };
-    let stage = event["requestContext"]["stage"].as_str().unwrap_or("$default");
+    let stage = event["requestContext"]["stage"]
+        .as_str()
+        .unwrap_or("$default");
     if stage != "$default"
-        && let Some(rest) = raw.strip_prefix('/').and_then(|rest| rest.strip_prefix(stage))
+        && let Some(rest) = raw
+            .strip_prefix('/')
+            .and_then(|rest| rest.strip_prefix(stage))
         && (rest.is_empty() || rest.starts_with('/'))
     {
         raw = rest;
@@ -91,7 +95,9 @@ pub(super) fn of_rest(event: &Value) -> String {
 /// Load balancer.
 pub(super) fn of_alb(event: &Value) -> String {
     let mut items = Vec::new();
-    each(event, |name, value| items.push(item(&escape(name), &escape(value))));
+    each(event, |name, value| {
+        items.push(item(&escape(name), &escape(value)))
+    });
     join(path(event), &items.join("&"))
 }
 

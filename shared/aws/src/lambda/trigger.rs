@@ -34,7 +34,11 @@ pub fn read(event: &Value) -> Vec<Message> {
             .iter()
             .map(|record| Message {
                 id: record["messageId"].as_str().map(str::to_owned),
-                told: if queued(record) { nested(&record["body"]) } else { one(record) },
+                told: if queued(record) {
+                    nested(&record["body"])
+                } else {
+                    one(record)
+                },
             })
             .collect(),
         _ => vec![Message {
@@ -90,7 +94,9 @@ fn one(record: &Value) -> Vec<Told> {
     // A form field: `+` is a space, and a plus is `%2B`.
     let key = object["key"].as_str().and_then(|key| {
         let key = key.replace('+', "%20");
-        let key = percent_encoding::percent_decode_str(&key).decode_utf8().ok()?;
+        let key = percent_encoding::percent_decode_str(&key)
+            .decode_utf8()
+            .ok()?;
         Some(key.into_owned())
     });
     vec![created(&record["s3"]["bucket"], key, object, "versionId")]
@@ -123,7 +129,9 @@ fn created(bucket: &Value, key: Option<String>, object: &Value, version: &str) -
         Ok(key) => Told::Created(Created {
             bucket,
             key,
-            version: text(&object[version]).filter(|id| id != "null").map(Version),
+            version: text(&object[version])
+                .filter(|id| id != "null")
+                .map(Version),
         }),
         Err(error) => Told::Unreadable(error.to_string()),
     }
@@ -135,5 +143,7 @@ fn unreadable(value: &Value) -> Told {
         .into_iter()
         .flat_map(|fields| fields.keys().map(String::as_str).take(12))
         .collect();
-    Told::Unreadable(format!("an event of no known shape, with the fields {names:?}"))
+    Told::Unreadable(format!(
+        "an event of no known shape, with the fields {names:?}"
+    ))
 }

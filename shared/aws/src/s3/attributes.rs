@@ -157,7 +157,10 @@ mod tests {
             "=?",
         ] {
             let header = to_header(text);
-            assert!(header.bytes().all(|byte| matches!(byte, b' '..=b'~')), "{header}");
+            assert!(
+                header.bytes().all(|byte| matches!(byte, b' '..=b'~')),
+                "{header}"
+            );
             assert_eq!(from_header(&header), text);
         }
         assert_eq!(to_header("图"), "=?UTF-8?B?5Zu+?=");

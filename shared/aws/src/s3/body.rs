@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use bytes::Bytes;
 use futures_util::stream;
-use shared::storage::{ByteStream, Error, ETag, ObjectKey, Version};
+use shared::storage::{ByteStream, ETag, Error, ObjectKey, Version};
 
 use super::S3;
 
@@ -49,7 +49,11 @@ async fn step(mut rest: Rest) -> Result<Option<(Bytes, Rest)>, Error> {
     loop {
         let read = tokio::time::timeout_at(crate::deadline::current(), rest.body.next()).await;
         let broken = match read {
-            Err(_) => return Err(Error::Unavailable("no answer before the deadline".to_owned())),
+            Err(_) => {
+                return Err(Error::Unavailable(
+                    "no answer before the deadline".to_owned(),
+                ));
+            }
             Ok(Some(Ok(bytes))) => {
                 rest.next += bytes.len() as u64;
                 return Ok(Some((bytes, rest)));
@@ -64,7 +68,13 @@ async fn step(mut rest: Rest) -> Result<Option<(Bytes, Rest)>, Error> {
         rest.resumes -= 1;
         rest.body = rest
             .s3
-            .resume(&rest.key, rest.version.as_ref(), &rest.etag, rest.next, rest.end)
+            .resume(
+                &rest.key,
+                rest.version.as_ref(),
+                &rest.etag,
+                rest.next,
+                rest.end,
+            )
             .await?;
     }
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig,
-};
+use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
 use aws_sdk_s3::error::ProvideErrorMetadata;
 
 /// Where S3 is. All of it may be absent: then it is AWS, in the region of `AWS_REGION`.
@@ -139,11 +137,7 @@ mod tests {
 
     #[test]
     fn refuses_what_cannot_work_and_says_why() {
-        let all = [
-            "AWS_REGION",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-        ];
+        let all = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
         let refuse = |settings: &Settings, skip: &str| {
             let set: Vec<_> = all.into_iter().filter(|name| *name != skip).collect();
             client(settings, &|name| {
@@ -154,7 +148,13 @@ mod tests {
             .to_string()
         };
         let aws = Settings::default();
-        assert!(client(&aws, &env(&["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])).is_ok());
+        assert!(
+            client(
+                &aws,
+                &env(&["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+            )
+            .is_ok()
+        );
         assert_eq!(
             refuse(&aws, "AWS_REGION"),
             "no region: set `region` under `[s3]`, or the environment variable AWS_REGION"

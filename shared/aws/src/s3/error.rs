@@ -44,7 +44,9 @@ where
     /// The storage's word for it.
     pub(super) fn about(self, about: About<'_>) -> Error {
         let error = match self {
-            Self::Deadline => return Error::Unavailable("no answer before the deadline".to_owned()),
+            Self::Deadline => {
+                return Error::Unavailable("no answer before the deadline".to_owned());
+            }
             Self::Sdk(error) => error,
         };
         match &error {
@@ -58,9 +60,8 @@ where
         }
         let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
         let code = error.code().unwrap_or_default();
-        let version = |version: &Version| {
-            Error::NoSuchVersion(about.key.clone(), version.0.clone())
-        };
+        let version =
+            |version: &Version| Error::NoSuchVersion(about.key.clone(), version.0.clone());
         match (code, about.version, about.upload) {
             ("NoSuchBucket", ..) => return Error::NoSuchBucket(about.bucket.to_owned()),
             ("NoSuchVersion", Some(id), _) => return version(id),
@@ -68,7 +69,10 @@ where
             ("InvalidArgument" | "", Some(id), None) if status == 400 => return version(id),
             ("NoSuchUpload", _, Some(id)) => return Error::NoSuchUpload(id.0.clone()),
             ("InvalidPartOrder", ..) => return Error::InvalidPartOrder,
-            ("RequestTimeout" | "SlowDown" | "ConditionalRequestConflict" | "OperationAborted", ..) => {
+            (
+                "RequestTimeout" | "SlowDown" | "ConditionalRequestConflict" | "OperationAborted",
+                ..,
+            ) => {
                 return Error::Unavailable(code.to_owned());
             }
             _ => {}
@@ -82,7 +86,9 @@ where
             },
             (403, _) => Error::Denied(about.key.clone()),
             (412, _) => Error::PreconditionFailed(about.key.clone()),
-            (408 | 429 | 500.., _) => Error::Unavailable(format!("{status} {code}").trim().to_owned()),
+            (408 | 429 | 500.., _) => {
+                Error::Unavailable(format!("{status} {code}").trim().to_owned())
+            }
             _ => Error::Other(Box::new(error)),
         }
     }

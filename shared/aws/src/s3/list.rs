@@ -56,12 +56,19 @@ pub(super) async fn list(s3: &S3, options: ListOptions) -> Result<Listing, Error
             let name = decode(prefix.prefix().unwrap_or_default(), encoded)?;
             last = last.max(name.clone());
             let prefix = name.strip_prefix(&s3.prefix).unwrap_or_default();
-            if prefix > options.after.as_str() && listing.prefixes.last().is_none_or(|last| last.as_str() < prefix) {
+            if prefix > options.after.as_str()
+                && listing
+                    .prefixes
+                    .last()
+                    .is_none_or(|last| last.as_str() < prefix)
+            {
                 listing.prefixes.push(prefix.to_owned());
                 found += 1;
             }
         }
-        let Some(last) = last.strip_prefix(&s3.prefix).filter(|last| more && *last > after.as_str())
+        let Some(last) = last
+            .strip_prefix(&s3.prefix)
+            .filter(|last| more && *last > after.as_str())
         else {
             return Ok(listing);
         };

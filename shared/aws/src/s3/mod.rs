@@ -149,7 +149,10 @@ fn content_range(header: &str) -> Option<((u64, u64), u64)> {
     let (range, size) = header.strip_prefix("bytes ")?.split_once('/')?;
     let (first, last) = range.split_once('-')?;
     Some((
-        (first.parse().ok()?, last.parse::<u64>().ok()?.checked_add(1)?),
+        (
+            first.parse().ok()?,
+            last.parse::<u64>().ok()?.checked_add(1)?,
+        ),
         size.parse().ok()?,
     ))
 }
