@@ -161,7 +161,8 @@ impl Service {
         });
         // What an error calls the host is what the viewer called it.
         let viewed = self.config.trusted_front && headers.contains_key(&MOGR_HOST);
-        let host = header_text(&headers, if viewed { &MOGR_HOST } else { &header::HOST }).to_owned();
+        let host =
+            header_text(&headers, if viewed { &MOGR_HOST } else { &header::HOST }).to_owned();
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
             .await;
