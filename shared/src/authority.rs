@@ -11,6 +11,7 @@ use rules::ImageUrl;
 
 use crate::error::Error;
 use crate::escape;
+use crate::hosts;
 use crate::service::{Call, PIC_OPERATIONS, Service};
 use crate::storage::ObjectKey;
 
@@ -105,7 +106,7 @@ impl Service {
             Ok(auth::Access::Anonymous) => Ok(Caller::Anonymous),
             Ok(auth::Access::Signed(verified)) => {
                 let index = verified.key_index;
-                self.host_is_covered(index, &verified)?;
+                self.host_is_covered(index, &verified, host_of(headers))?;
                 let caller = Caller::Key { index, verified };
                 // What chooses the operation must be signed: a URL to put one object could otherwise be made to
                 // copy another.
@@ -122,16 +123,22 @@ impl Service {
         }
     }
 
-    /// A signature without the host is good for the same key in every bucket, so it counts only where there is one.
-    fn host_is_covered(&self, index: usize, verified: &auth::Verified) -> Result<(), Error> {
-        let one_bucket = self.config.buckets.len() == 1;
-        if one_bucket
-            || verified.covers_header("host")
-            || self.config.keys[index].allow_unsigned_host
+    /// A signature without the host is good for the same path on any host: for the same key in every bucket, and,
+    /// where the bucket stands in the path, for the rest of the path as a key. So it counts only where there is one
+    /// bucket, and the host names it.
+    fn host_is_covered(
+        &self,
+        index: usize,
+        verified: &auth::Verified,
+        host: &str,
+    ) -> Result<(), Error> {
+        let certain = self.config.buckets.len() == 1 && !hosts::is_path_style(host);
+        if certain || verified.covers_header("host") || self.config.keys[index].allow_unsigned_host
         {
             return Ok(());
         }
-        let text = "the signature does not cover the header host (q-header-list), and several buckets are served here";
+        let text = "the signature does not cover the header host (q-header-list), and the same signature would be \
+                    good elsewhere";
         Err(Error::Denied(text.to_owned()))
     }
 
@@ -284,7 +291,7 @@ impl Service {
         match access {
             Ok(auth::Access::Anonymous) => self.who_may(who, Action::GetObject, bucket, key),
             Ok(auth::Access::Signed(verified)) => {
-                self.host_is_covered(verified.key_index, &verified)?;
+                self.host_is_covered(verified.key_index, &verified, &url.host)?;
                 let signer = Who::Key(verified.key_index, who.client());
                 self.who_may(&signer, Action::GetObject, bucket, key)
             }
@@ -316,6 +323,11 @@ pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+fn host_of(headers: &HeaderMap) -> &str {
+    let host = headers.get(http::header::HOST);
+    host.and_then(|host| host.to_str().ok()).unwrap_or_default()
 }
 
 fn now() -> u64 {

@@ -99,6 +99,11 @@ pub fn find(config: &Config, host: &str, path: &str, asked: Asked) -> Result<Pla
     Err(lost())
 }
 
+/// True where the bucket is the first segment of the path, not part of the host.
+pub fn is_path_style(host: &str) -> bool {
+    path_style_host(&without_port(host).to_ascii_lowercase()).is_some()
+}
+
 /// The host without a port: `[::1]:80` is `[::1]`.
 pub fn without_port(host: &str) -> &str {
     if host.starts_with('[') {

@@ -476,11 +476,7 @@ fn stand_in(source: &Bytes, content_type: Option<&str>) -> Output {
 
 /// The bucket's name, where the request has it in its path.
 fn hosts_path<'a>(call: &Call, bucket: &'a str) -> Option<&'a str> {
-    let host = crate::hosts::without_port(&call.host).to_ascii_lowercase();
-    let path_style = (host.starts_with("cos.") && host.matches('.').count() == 3)
-        || host.starts_with("s3.")
-        || host.starts_with("s3-");
-    path_style.then_some(bucket)
+    crate::hosts::is_path_style(&call.host).then_some(bucket)
 }
 
 /// A result that is stored.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The lossless JPEG transcoder against `djpeg` and `jpegtran` (Debian: libjpeg-turbo-progs), over files or folders.
 
-    jpeg_codec.py [--command 'mogr interlace {options} {in} -o {out}'] [--work DIR] FILE_OR_FOLDER...
+    jpeg_codec.py [--command 'mogr interlace {options} {in} -o {out}'] FILE_OR_FOLDER...
 
 For every JPEG that `djpeg` reads without a warning:
 - every way of writing it shows the same pixels (`djpeg -dct int`);
@@ -18,7 +18,7 @@ WAYS = {
     "standard": "--scans standard",
     "smallest": "--scans smallest",
     "portable": "--scans smallest --portable",
-    "baseline": "--baseline",
+    "baseline": "--mode 0",
 }
 
 
@@ -48,6 +48,16 @@ def segments(data):
     return found, sof, restarts, dqt
 
 
+def dc_only(data):
+    """True for a progressive file without a scan of AC coefficients."""
+    at, ends = data.find(b"\xff\xc2"), []
+    while at >= 0:
+        at = data.find(b"\xff\xda", at + 2)
+        if at >= 0:
+            ends.append(data[at + 6 + 2 * data[at + 4]])
+    return bool(ends) and not any(ends)
+
+
 def check(path, command, work):
     """A list of what is wrong, and a note on what was done."""
     source = open(path, "rb").read()
@@ -69,6 +79,9 @@ def check(path, command, work):
             return [], "refused: " + message.splitlines()[-1][-90:]
         made[way] = open(out, "rb").read()
         again = run(["djpeg", "-dct", "int", out])
+        if way == "baseline" and dc_only(source):
+            # djpeg smooths blocks of a progressive file that lacks their AC scans; a baseline file says they are zero.
+            continue
         if shown.returncode == 0 and (again.stdout != shown.stdout or again.stderr):
             wrong.append(f"{way}: other pixels, or a warning: {again.stderr.decode().strip()}")
     if segments(made["standard"])[0] != segments(source)[0]:

@@ -34,6 +34,10 @@ pub enum Error {
     /// A bucket on S3, and a build without it.
     #[error("bucket `{0}` is on S3, and this build knows folders only; build with `--features s3`")]
     NoS3(String),
+    /// A bucket on S3, and no way there.
+    #[cfg(feature = "s3")]
+    #[error("a bucket is on S3, which cannot be reached")]
+    S3(#[source] aws::s3::SettingsError),
     /// Open to everyone, and reachable from other machines.
     #[error(
         "without a configuration everyone may do everything, so only a loopback address is listened on; found `{0}`"

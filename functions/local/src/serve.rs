@@ -88,6 +88,60 @@ pub fn open_storage(bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, st
     }
 }
 
+/// The one S3 client of the process, where a bucket needs it.
+#[cfg(feature = "s3")]
+struct S3(Option<aws::s3::Client>);
+
+#[cfg(feature = "s3")]
+fn s3_client(config: &Config) -> Result<S3, Error> {
+    if !config.buckets.iter().any(is_on_s3) {
+        return Ok(S3(None));
+    }
+    let settings = aws::s3::Settings {
+        endpoint: config.s3.endpoint.clone(),
+        region: config.s3.region.clone(),
+        path_style: config.s3.path_style,
+    };
+    let client = aws::s3::client(&settings, &|name| std::env::var(name).ok());
+    client.map(|client| S3(Some(client))).map_err(Error::S3)
+}
+
+#[cfg(feature = "s3")]
+impl S3 {
+    fn open(&self, bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, storage::Error> {
+        match (&bucket.location, &self.0) {
+            (Location::S3 { bucket, prefix }, Some(client)) => {
+                Ok(Arc::new(aws::s3::S3::new(client.clone(), bucket, prefix)))
+            }
+            _ => open_storage(bucket, base),
+        }
+    }
+}
+
+/// This build knows folders only.
+#[cfg(not(feature = "s3"))]
+struct S3;
+
+#[cfg(not(feature = "s3"))]
+fn s3_client(config: &Config) -> Result<S3, Error> {
+    match config.buckets.iter().find(|bucket| is_on_s3(bucket)) {
+        Some(bucket) => Err(Error::NoS3(bucket.name.clone())),
+        None => Ok(S3),
+    }
+}
+
+#[cfg(not(feature = "s3"))]
+impl S3 {
+    #[allow(clippy::unused_self)] // As it is with the feature.
+    fn open(&self, bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, storage::Error> {
+        open_storage(bucket, base)
+    }
+}
+
+fn is_on_s3(bucket: &Bucket) -> bool {
+    matches!(bucket.location, Location::S3 { .. })
+}
+
 pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
     log();
     let found = match &arguments.root {
@@ -111,13 +165,10 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
             base: PathBuf::new(),
         }
     };
-    let on_s3 = |bucket: &&Bucket| matches!(bucket.location, Location::S3 { .. });
-    if let Some(bucket) = config.buckets.iter().find(on_s3) {
-        return Err(Error::NoS3(bucket.name.clone()));
-    }
+    let s3 = s3_client(&config)?;
     let is_open = config.anonymous.is_open();
     let folders: Vec<String> = config.buckets.iter().map(described).collect();
-    let service = Service::new(config, |bucket| open_storage(bucket, &base));
+    let service = Service::new(config, |bucket| s3.open(bucket, &base));
     let service = service.map_err(|source| Error::Config {
         whence: "use".to_owned(),
         source,

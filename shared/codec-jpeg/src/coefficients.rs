@@ -175,11 +175,11 @@ fn pack_levels<const L: usize>(mask: u64, values: &[i16]) -> Packed {
         rest ^= bit;
         let magnitude = u64::from(value.unsigned_abs());
         packed.signs |= bit & (i64::from(value) >> 63) as u64;
-        for level in 0..L {
+        for (level, place) in places.iter_mut().enumerate().take(L) {
             let high = u64::from(magnitude >= 2 << level);
             packed.masks[level + 1] |= bit & high.wrapping_neg();
-            packed.corrections[level] |= (magnitude >> level & high) << (places[level] & 63);
-            places[level] = places[level].wrapping_sub(high as u32);
+            packed.corrections[level] |= (magnitude >> level & high) << (*place & 63);
+            *place = place.wrapping_sub(high as u32);
         }
     }
     packed
@@ -232,13 +232,13 @@ mod bmi2 {
             signs: _pdep_u64(signs & valid, mask),
             corrections: [0; 3],
         };
-        for level in 0..3 {
-            let above = above[level] & valid;
+        for (level, (above, low)) in above.into_iter().zip(low).enumerate() {
+            let above = above & valid;
             if above == 0 {
                 break;
             }
             packed.masks[level + 1] = _pdep_u64(above, mask);
-            packed.corrections[level] = _pext_u64(low[level], above).reverse_bits();
+            packed.corrections[level] = _pext_u64(low, above).reverse_bits();
         }
         packed
     }

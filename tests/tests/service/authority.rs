@@ -590,3 +590,32 @@ fn a_signature_without_the_host_is_good_for_one_bucket_only() {
         );
     }
 }
+
+#[test]
+fn a_signature_without_the_host_does_not_turn_a_bucket_into_a_folder() {
+    let policy = "policy = \"open\"";
+    let server = Server::with(&format!(
+        "[[key]]\nid = \"one\"\nsecret = \"secret of one\"\n{policy}\n"
+    ));
+    server.file("a.jpg", b"secret");
+    let signer = key("one");
+    let path = format!("/{}/a.jpg", crate::server::BUCKET);
+    let signed = |path: &str| {
+        Signing {
+            key: &signer,
+            method: "GET",
+            path: path.as_bytes(),
+            params: &[],
+            headers: &[],
+            window: window(),
+        }
+        .authorization()
+    };
+    let get = |host: &str, path: &str| {
+        let authorization = signed(path);
+        let headers = [("Host", host), ("Authorization", authorization.as_str())];
+        request(server.address, "GET", path, &headers, b"")
+    };
+    assert_eq!(get(HOST, "/a.jpg").status, 200);
+    denied(&get("cos.ap-shanghai.myqcloud.com", &path), "AccessDenied");
+}

@@ -10,7 +10,6 @@ use std::fmt::Debug;
 use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::{ByteStream as SdkStream, DateTime};
@@ -23,6 +22,8 @@ use shared::storage::{
 };
 
 use attributes::{object_info, with_attributes};
+/// A client of S3; see [`client`].
+pub use aws_sdk_s3::Client;
 pub use client::{BucketCheck, Settings, SettingsError, check_bucket, client};
 use error::{About, Failure};
 
