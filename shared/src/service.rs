@@ -161,8 +161,8 @@ impl Service {
         });
         // What an error calls the host is what the viewer called it.
         let viewed = self.config.trusted_front && headers.contains_key(&MOGR_HOST);
-        let host =
-            header_text(&headers, if viewed { &MOGR_HOST } else { &header::HOST }).to_owned();
+        let said_in = if viewed { MOGR_HOST } else { header::HOST };
+        let host = header_text(&headers, &said_in).to_owned();
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
             .await;
