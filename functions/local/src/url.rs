@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rules::{ImageMogr2, ImageRef, Rule, Stage};
 use shared::escape;
 use shared::storage::ObjectKey;
@@ -36,6 +38,15 @@ pub(crate) struct Arguments {
     /// Print a PUT that uploads the first picture and stores the result under this name.
     #[arg(long, value_name = "FILEID", conflicts_with = "post")]
     put: Option<String>,
+    /// With --put: upload straight to the S3 bucket, as a body too large for the API's front must be; the rule goes
+    /// with it as metadata, for the upload function (`metadata_rules`).
+    #[arg(
+        long,
+        value_name = "S3_BUCKET",
+        requires = "put",
+        conflicts_with = "sign"
+    )]
+    direct: Option<String>,
     /// Print a POST that stores the result under this name.
     #[arg(long, value_name = "FILEID")]
     post: Option<String>,
@@ -102,6 +113,9 @@ impl Arguments {
             });
         };
         let operations = operations(fileid, &rule);
+        if let Some(bucket) = &self.direct {
+            return direct(bucket, object, &operations);
+        }
         if let Some(signer) = &signer {
             let (method, parameters): (_, &[_]) = match self.put {
                 Some(_) => ("PUT", &[]),
@@ -201,6 +215,27 @@ fn put(base: &str, object: &str, operations: &str, headers: &[String]) -> String
     let url = format!("{base}/{}", escape::key(object));
     let file = quoted(object);
     command(&["curl", "-T", &file], &url, operations, headers)
+}
+
+/// The command that uploads a file straight to S3, its rule as metadata: base64url of the JSON, since metadata is ASCII.
+fn direct(bucket: &str, object: &str, operations: &str) -> Result<String, Error> {
+    /// Bytes that all user metadata of an S3 object may take, names and values together.
+    const MAX_BYTES: usize = 2048;
+    let name = shared::OPERATIONS_METADATA;
+    let value = URL_SAFE_NO_PAD.encode(operations);
+    let found = name.len() + value.len();
+    if found > MAX_BYTES {
+        let reason = format!(
+            "the rule takes {found} bytes of metadata; S3 keeps at most {MAX_BYTES}: put it into [[upload.rules]] instead"
+        );
+        return Err(Error::Usage(reason));
+    }
+    let target = quoted(&format!("s3://{bucket}/{object}"));
+    let metadata = quoted(&format!("{name}={value}"));
+    Ok(format!(
+        "aws s3 cp {} {target} --metadata {metadata}",
+        quoted(object)
+    ))
 }
 
 fn command(curl: &[&str], url: &str, operations: &str, headers: &[String]) -> String {

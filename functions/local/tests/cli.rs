@@ -174,6 +174,29 @@ fn requests_are_printed() {
          {\"is_pic_info\":1,\"rules\":[{\"fileid\":\"a.jpg\",\
          \"rule\":\"imageMogr2/format/jpg/interlace/1\"}]}'"
     );
+    let json = r#"{"is_pic_info":1,"rules":[{"fileid":"a.jpg","rule":"imageMogr2/interlace/1"}]}"#;
+    assert_eq!(
+        prints(&[
+            "url",
+            "-r",
+            "imageMogr2/interlace/1",
+            "--put",
+            "a.jpg",
+            "--direct",
+            "bucket",
+            "in/a.png"
+        ]),
+        format!(
+            "aws s3 cp 'in/a.png' 's3://bucket/in/a.png' --metadata 'pic-operations={}'",
+            base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, json)
+        )
+    );
+    let long: Vec<String> = (0..20)
+        .map(|n| format!("{n}{}.jpg", "x".repeat(60)))
+        .collect();
+    let mut words = vec!["url", "-d", "50", "--put", "a.gif", "--direct", "bucket"];
+    words.extend(long.iter().map(String::as_str));
+    fails(&words, 2, "at most 2048");
     fails(&["url", "-d", "50", "a.jpg"], 2, "2 to 20");
     fails(&["url", "-i", "1", "a.jpg", "b.jpg"], 2, "--duration");
     fails(&["url", "a.jpg"], 2, "--rule");
