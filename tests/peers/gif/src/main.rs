@@ -34,8 +34,6 @@ struct Row {
     user: f64,
     wall: f64,
     bytes: u64,
-    quality: f64,
-    flicker: f64,
 }
 
 const SHARP: &str = "
@@ -48,17 +46,26 @@ fn main() -> Result<(), Failure> {
     let (mut corpus, mut ours, mut sharp, mut step) = (None, "mogr animate".to_owned(), None, 2);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
-        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+        let value = words
+            .next()
+            .ok_or_else(|| format!("{word} needs a value"))?;
         match word.as_str() {
             "--corpus" => corpus = Some(PathBuf::from(value)),
             "--ours" => ours = value,
             "--sharp" => sharp = Some(value),
             "--step" => step = value.parse()?,
-            other => return Err(format!("`{other}` is not known: --corpus, --ours, --sharp, --step are").into()),
+            other => {
+                return Err(format!(
+                    "`{other}` is not known: --corpus, --ours, --sharp, --step are"
+                )
+                .into());
+            }
         }
     }
     let corpus = corpus.ok_or("--corpus DIR: a folder of folders of frames")?;
-    let mut folders: Vec<PathBuf> = fs::read_dir(&corpus)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let mut folders: Vec<PathBuf> = fs::read_dir(&corpus)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
     folders.sort();
     let out = std::env::temp_dir().join(format!("gif-peers-{}.gif", std::process::id()));
     let path = out.display().to_string();
@@ -69,7 +76,10 @@ fn main() -> Result<(), Failure> {
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         let files = frames_of(folder)?;
         let Some(source) = read_all(&files)? else {
-            eprintln!("{}: skipped, as it holds frames of several sizes or none", folder.display());
+            eprintln!(
+                "{}: skipped, as it holds frames of several sizes or none",
+                folder.display()
+            );
             continue;
         };
         let mut yard: Option<Row> = None;
@@ -95,7 +105,11 @@ fn main() -> Result<(), Failure> {
             };
             let _ = fs::remove_file(&out);
             let (before, clock) = (children_user()?, Instant::now());
-            let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
+            let status = command
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
             let (user, wall) = (children_user()? - before, clock.elapsed().as_secs_f64());
             if !status.is_ok_and(|status| status.success()) || !out.exists() {
                 eprintln!("{}: {name} is not there, or failed", folder.display());
@@ -103,9 +117,17 @@ fn main() -> Result<(), Failure> {
             }
             let shown = compose(&out, &source)?;
             let (quality, flicker) = judge(&source, &shown, step)?;
-            let row = Row { user, wall, bytes: fs::metadata(&out)?.len(), quality, flicker };
+            let row = Row {
+                user,
+                wall,
+                bytes: fs::metadata(&out)?.len(),
+            };
             let ratio = |of: fn(&Row) -> f64| yard.as_ref().map_or(1.0, |yard| of(&row) / of(yard));
-            let ratios = [ratio(|r| r.user), ratio(|r| r.wall), ratio(|r| r.bytes as f64)];
+            let ratios = [
+                ratio(|r| r.user),
+                ratio(|r| r.wall),
+                ratio(|r| r.bytes as f64),
+            ];
             println!(
                 "| {} | {name} | {user:.2} | {:.2} | {wall:.2} | {:.2} | {} | {:.2} | {quality:.2} | {flicker:.3} |",
                 folder.file_name().unwrap_or_default().display(),
@@ -141,7 +163,10 @@ fn frames_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|end| ["jpg", "jpeg", "png"].iter().any(|known| end == *known)) {
+        if path
+            .extension()
+            .is_some_and(|end| ["jpg", "jpeg", "png"].iter().any(|known| end == *known))
+        {
             files.push(path);
         }
     }
@@ -151,11 +176,31 @@ fn frames_of(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn ffmpeg(folder: &Path, files: &[PathBuf], out: &str) -> Command {
-    let end = files[0].extension().unwrap_or_default().display().to_string();
+    let end = files[0]
+        .extension()
+        .unwrap_or_default()
+        .display()
+        .to_string();
     let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-v", "error", "-y", "-framerate", "10", "-pattern_type", "glob", "-i"]);
+    command.args([
+        "-nostdin",
+        "-v",
+        "error",
+        "-y",
+        "-framerate",
+        "10",
+        "-pattern_type",
+        "glob",
+        "-i",
+    ]);
     command.arg(format!("{}/*.{end}", folder.display()));
-    command.args(["-filter_complex", "[0:v]split[a][b];[a]palettegen[p];[b][p]paletteuse", "-loop", "0", out]);
+    command.args([
+        "-filter_complex",
+        "[0:v]split[a][b];[a]palettegen[p];[b][p]paletteuse",
+        "-loop",
+        "0",
+        out,
+    ]);
     command
 }
 
@@ -164,7 +209,12 @@ fn children_user() -> Result<f64, Failure> {
     let text = fs::read_to_string("/proc/self/stat")?;
     // Field 16, counted behind the name in brackets, in hundredths of a second.
     let fields = text.rsplit(')').next().unwrap_or_default();
-    Ok(fields.split_whitespace().nth(13).ok_or("/proc/self/stat")?.parse::<f64>()? / 100.0)
+    Ok(fields
+        .split_whitespace()
+        .nth(13)
+        .ok_or("/proc/self/stat")?
+        .parse::<f64>()?
+        / 100.0)
 }
 
 fn read_all(files: &[PathBuf]) -> Result<Option<Frames>, Failure> {
@@ -172,8 +222,16 @@ fn read_all(files: &[PathBuf]) -> Result<Option<Frames>, Failure> {
     for file in files {
         let (width, height, pixels) = read(file)?;
         match &mut frames {
-            None => frames = Some(Frames { width, height, pixels: vec![pixels] }),
-            Some(frames) if (frames.width, frames.height) == (width, height) => frames.pixels.push(pixels),
+            None => {
+                frames = Some(Frames {
+                    width,
+                    height,
+                    pixels: vec![pixels],
+                })
+            }
+            Some(frames) if (frames.width, frames.height) == (width, height) => {
+                frames.pixels.push(pixels)
+            }
             Some(_) => return Ok(None),
         }
     }
@@ -190,11 +248,15 @@ fn read(file: &Path) -> Result<(usize, usize, Vec<u8>), Failure> {
         return Ok((width, height, pixels));
     }
     let mut decoder = png::Decoder::new(std::io::Cursor::new(&bytes));
-    decoder.set_transformations(png::Transformations::normalize_to_color8() | png::Transformations::ALPHA);
+    decoder.set_transformations(
+        png::Transformations::normalize_to_color8() | png::Transformations::ALPHA,
+    );
     let mut reader = decoder.read_info()?;
     let mut pixels = vec![0; reader.output_buffer_size().ok_or("too large")?];
     let info = reader.next_frame(&mut pixels)?;
-    let over_white = |value: u8, alpha: u8| ((u32::from(value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8;
+    let over_white = |value: u8, alpha: u8| {
+        ((u32::from(value) * u32::from(alpha) + 255 * (255 - u32::from(alpha)) + 127) / 255) as u8
+    };
     let pixels = pixels[..info.buffer_size()].chunks_exact(info.color_type.samples());
     let pixels = pixels
         .flat_map(|pixel| match *pixel {
@@ -220,7 +282,11 @@ fn compose(file: &Path, source: &Frames) -> Result<Vec<Vec<u8>>, Failure> {
     let mut ticks = 0;
     while let Some(image) = reader.read_next_frame()? {
         let before = canvas.clone();
-        let place = |i: usize| 3 * ((image.top as usize + i / image.width as usize) * width + image.left as usize + i % image.width as usize);
+        let place = |i: usize| {
+            3 * ((image.top as usize + i / image.width as usize) * width
+                + image.left as usize
+                + i % image.width as usize)
+        };
         for (i, pixel) in image.buffer.chunks_exact(4).enumerate() {
             if pixel[3] != 0 {
                 canvas[place(i)..][..3].copy_from_slice(&pixel[..3]);
@@ -248,7 +314,15 @@ fn compose(file: &Path, source: &Frames) -> Result<Vec<Vec<u8>>, Failure> {
 /// SSIMULACRA2 and flicker.
 fn judge(source: &Frames, shown: &[Vec<u8>], step: usize) -> Result<(f64, f64), Failure> {
     let (width, height) = (source.width, source.height);
-    let slice = |pixels| PixelSlice::new(pixels, width as u32, height as u32, 3 * width, PixelDescriptor::RGB8_SRGB);
+    let slice = |pixels| {
+        PixelSlice::new(
+            pixels,
+            width as u32,
+            height as u32,
+            3 * width,
+            PixelDescriptor::RGB8_SRGB,
+        )
+    };
     let (mut quality, mut judged) = (0.0, 0);
     for (from, to) in source.pixels.iter().zip(shown).step_by(step.max(1)) {
         quality += Ssimulacra2Reference::new(&slice(from)?)?.compare(&slice(to)?)?;
@@ -258,10 +332,19 @@ fn judge(source: &Frames, shown: &[Vec<u8>], step: usize) -> Result<(f64, f64), 
     for (from, to) in source.pixels.windows(2).zip(shown.windows(2)) {
         for i in (0..from[0].len()).step_by(3) {
             if from[0][i..i + 3] == from[1][i..i + 3] {
-                change += (i..i + 3).map(|c| u64::from(to[0][c].abs_diff(to[1][c]))).sum::<u64>();
+                change += (i..i + 3)
+                    .map(|c| u64::from(to[0][c].abs_diff(to[1][c])))
+                    .sum::<u64>();
                 still += 3;
             }
         }
     }
-    Ok((quality / f64::from(judged), if still == 0 { 0.0 } else { change as f64 / still as f64 }))
+    Ok((
+        quality / f64::from(judged),
+        if still == 0 {
+            0.0
+        } else {
+            change as f64 / still as f64
+        },
+    ))
 }
