@@ -142,7 +142,9 @@ impl Quantizer {
             let level = (size + self.rounding[i]) + MAGIC - MAGIC;
             // Where all bits but the exponent are zero, one less is a category less. That is worth some loss.
             let power = level.to_bits() << 9 == 0;
-            let lower = power && level > 1.0 && size - level < self.lower;
+            // Not `&&`, which keeps the compiler from vectors: 0.86 instead of 0.60 of libjpeg-turbo's time.
+            #[allow(clippy::needless_bitwise_bool)]
+            let lower = power & (level > 1.0) & (size - level < self.lower);
             let level = if lower { level - 1.0 } else { level };
             let level = if size < NEVER_KEPT { 0.0 } else { level };
             // What is lost by zero, where that is worth a look.
