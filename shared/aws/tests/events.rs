@@ -104,7 +104,7 @@ const REQUESTS: [(&str, Kind, &str, &str); 41] = {
             "row-query-raw-marks",
             HttpApi,
             "GET",
-            "/i.jpg?imageMogr2/a%7Cb%5Ec%7Bd%7De%5Cf%60g%E4%B8%ADh%zz",
+            "/i.jpg?imageMogr2/a%7Cb%5Ec%7Bd%7De%5Cf%60g%E4%B8%AD%h%zz",
         ),
         (
             "row-query-raw-refused",

@@ -437,7 +437,7 @@ impl Storage for S3 {
             Ok(_) => self.head(key, None).await,
             // S3 does not tell the SDK which part it means.
             Err(failure) if matches!(failure.code(), Some("InvalidPart" | "MalformedXML")) => {
-                let stored = self.list_parts(key, upload).await?;
+                let stored = self.list_parts(key, upload).await.unwrap_or_default();
                 let wrong = parts.iter().find(|(number, etag)| {
                     !stored
                         .iter()
