@@ -63,7 +63,7 @@ pub struct Report {
 
 /// Encodes `frames` as one endlessly looping GIF89a file, written to `out` frame by frame as they are done.
 ///
-/// - Input: straight-alpha sRGB, every frame the size of the first. Alpha of 128 and above is opaque, and what is
+/// - Input: straight-alpha sRGB, every frame the size of the first. Alpha of 64 and above is opaque, and what is
 ///   not quite opaque is mixed with white.
 /// - Output: exactly one image for each frame asked for; the same bytes for the same input, preset and version
 ///   on every machine and for any number of threads.
@@ -290,7 +290,7 @@ mod tests {
                 let source = &frames[index].frame;
                 let visible = source.pixels().chunks_exact(source.layout().channels());
                 for (pixel, read) in visible.zip(read) {
-                    prop_assert_eq!(pixel.get(3).is_none_or(|&a| a >= 128), read[3] == 255);
+                    prop_assert_eq!(pixel.get(3).is_none_or(|&a| a >= 64), read[3] == 255);
                 }
             }
             for threads in [2, 3, 8] {

@@ -95,8 +95,8 @@ fn turns_every_image_as_its_exif_says() {
 }
 
 #[test]
-fn keeps_alpha_at_128_and_above() {
-    let alphas = [0, 127, 128, 255];
+fn keeps_alpha_at_64_and_above() {
+    let alphas = [0, 63, 64, 255];
     let pixels: Vec<u8> = alphas
         .iter()
         .flat_map(|alpha| [0, 200, 0, *alpha])

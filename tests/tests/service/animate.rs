@@ -99,7 +99,7 @@ fn transparency_stays_and_frames_do_not_pile_up() {
         let mut pixels = Vec::new();
         for _ in 0..16 {
             for x in 0..16 {
-                let alpha = if (x < 8) == left { 200 } else { 100 };
+                let alpha = if (x < 8) == left { 255 } else { 63 };
                 pixels.extend_from_slice(&[10, 200, 30, alpha]);
             }
         }
