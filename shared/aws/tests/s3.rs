@@ -56,6 +56,7 @@ async fn passes_the_conformance_suite_on_ministack() {
     conformance::keeps_odd_keys(&storage).await;
     conformance::joins_parts(&storage).await;
     conformance::refuses_wrong_parts(&storage).await;
+    conformance::aborts_uploads(&storage).await;
 }
 
 async fn everything_but_what_differs(storage: &S3) {
@@ -71,10 +72,9 @@ async fn everything_but_what_differs(storage: &S3) {
     conformance::lists_in_byte_order(storage).await;
     conformance::lists_by_delimiter(storage).await;
     conformance::lists_in_pages(storage).await;
-    conformance::aborts_uploads(storage).await;
 }
 
-/// The suite on moto, all but for parts, which it lists in a document of another name, and a key with a line break, where
+/// The suite on moto, all but for parts, which it lists in a document of another name and misses with a 500, and a key with a line break, where
 /// its routes end.
 #[tokio::test]
 async fn passes_the_conformance_suite_on_moto() {
