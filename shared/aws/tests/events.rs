@@ -1,4 +1,6 @@
 //! Every event of `events/`, and the request or the objects that it tells of. A file that no line names fails the test.
+
+#![allow(clippy::unwrap_used)] // In a test a panic is the report.
 #![cfg(feature = "lambda")]
 
 use std::collections::BTreeSet;

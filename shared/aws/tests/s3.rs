@@ -1,6 +1,8 @@
 //! S3 as a storage: the conformance suite against a server that speaks S3, if `MOGR_TEST_S3` names one
 //! (`moto_server -p 5555`, then `MOGR_TEST_S3=http://127.0.0.1:5555`; `MOGR_TEST_MINISTACK` alike), and what S3 refuses,
 //! played by a socket.
+
+#![allow(clippy::unwrap_used)] // In a test a panic is the report.
 #![cfg(feature = "s3")]
 
 use std::time::{Duration, Instant};

@@ -1,5 +1,7 @@
 //! The object API around the rules.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -201,7 +203,10 @@ fn uploads_in_parts_are_joined_and_may_be_processed() {
         let mut parts = String::new();
         for (n, tag) in tags.iter().enumerate() {
             let number = n + 1;
-            parts += &format!("<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>");
+            let _ = write!(
+                parts,
+                "<Part><PartNumber>{number}</PartNumber><ETag>{tag}</ETag></Part>"
+            );
         }
         format!("<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>")
     };

@@ -1,4 +1,4 @@
-//! What a function writes for its operator beside the log lines of the service: metrics in CloudWatch's embedded format,
+//! What a function writes for its operator beside the log lines of the service: metrics in the embedded format of `CloudWatch`,
 //! a JSON line each, and the reason for not starting.
 
 use std::io::Write;

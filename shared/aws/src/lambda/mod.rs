@@ -387,7 +387,7 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
 fn deadline(epoch_ms: u64) -> Instant {
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(epoch_ms);
     let left = end.duration_since(SystemTime::now()).unwrap_or_default();
-    Instant::now() + left - (left / 10).min(Duration::from_millis(1500))
+    Instant::now() + left.saturating_sub((left / 10).min(Duration::from_millis(1500)))
 }
 
 fn log() {

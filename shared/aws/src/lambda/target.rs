@@ -73,7 +73,7 @@ pub(super) fn of_version_2(event: &Value, encoding: PathEncoding) -> String {
     }
     let set = if encoded { ILLEGAL } else { DECODED_PATH };
     join(
-        utf8_percent_encode(raw, set).to_string(),
+        &utf8_percent_encode(raw, set).to_string(),
         &escape(event["rawQueryString"].as_str().unwrap_or_default()),
     )
 }
@@ -89,16 +89,16 @@ pub(super) fn of_rest(event: &Value) -> String {
             &utf8_percent_encode(value, DECODED_ITEM).to_string(),
         ));
     });
-    join(path(event), &items.join("&"))
+    join(&path(event), &items.join("&"))
 }
 
 /// Load balancer.
 pub(super) fn of_alb(event: &Value) -> String {
     let mut items = Vec::new();
     each(event, |name, value| {
-        items.push(item(&escape(name), &escape(value)))
+        items.push(item(&escape(name), &escape(value)));
     });
-    join(path(event), &items.join("&"))
+    join(&path(event), &items.join("&"))
 }
 
 fn path(event: &Value) -> String {
@@ -133,7 +133,7 @@ fn each(event: &Value, mut take: impl FnMut(&str, &str)) {
     }
 }
 
-fn join(path: String, query: &str) -> String {
+fn join(path: &str, query: &str) -> String {
     let slash = if path.starts_with('/') { "" } else { "/" };
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{slash}{path}{mark}{query}")

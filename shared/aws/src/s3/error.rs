@@ -16,7 +16,7 @@ pub(super) struct About<'a> {
 /// Why a call did not succeed: S3 said so, or the deadline came first.
 #[derive(Debug)]
 pub(super) enum Failure<E> {
-    Sdk(SdkError<E, HttpResponse>),
+    Sdk(Box<SdkError<E, HttpResponse>>),
     Deadline,
 }
 
@@ -47,7 +47,7 @@ where
             Self::Deadline => {
                 return Error::Unavailable("no answer before the deadline".to_owned());
             }
-            Self::Sdk(error) => error,
+            Self::Sdk(error) => *error,
         };
         match &error {
             SdkError::TimeoutError(_) => {

@@ -103,7 +103,7 @@ async fn within<T, E>(
 ) -> Result<T, Failure<E>> {
     match tokio::time::timeout_at(crate::deadline::current(), call).await {
         Ok(Ok(output)) => Ok(output),
-        Ok(Err(error)) => Err(Failure::Sdk(error)),
+        Ok(Err(error)) => Err(Failure::Sdk(Box::new(error))),
         Err(_) => Err(Failure::Deadline),
     }
 }
@@ -323,7 +323,7 @@ impl Storage for S3 {
             let request = request.metadata_directive(MetadataDirective::Replace);
             within(with_attributes!(request, attributes, crc64).send()).await
         } else {
-            within(request.send()).await
+            Box::pin(within(request.send())).await
         };
         answer.map_err(|failure| failure.about(about))?;
         self.head(target, None).await
