@@ -74,8 +74,9 @@ impl From<Error> for UploadError {
         let answer = error.answer();
         let message = chain(&error);
         // A deadline may be the machine's fault, and a precondition the other writer's.
-        let again =
-            answer.status.is_server_error() || answer.status == StatusCode::PRECONDITION_FAILED;
+        let again = answer.status.is_server_error()
+            || answer.status == StatusCode::PRECONDITION_FAILED
+            || answer.code == "RequestTimeout";
         if again {
             Self::Transient {
                 code: answer.code,
@@ -247,6 +248,10 @@ impl Service {
             Some(rules) => PicOperations::parse(rules.operations.as_bytes())?.operations,
             None => Vec::new(),
         };
+        // One rule serves many objects, so its results take their names from these.
+        for operation in &mut operations {
+            operation.fileid = named_after(&operation.fileid, key);
+        }
         if let Some(own) = info.attributes.metadata.get(OPERATIONS_METADATA) {
             if !upload.metadata_rules {
                 if operations.is_empty() {
@@ -367,6 +372,55 @@ impl Service {
                 error = chain(&error),
                 "the error marker was not stored"
             );
+        }
+    }
+}
+
+/// A configured `fileid` with `{name}`, `{stem}` and `{extension}` of the object's last path segment filled in.
+fn named_after(fileid: &str, key: &ObjectKey) -> String {
+    let name = key.as_str().rsplit('/').next().unwrap_or_default();
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    // One pass, so that what is filled in is not read again.
+    let mut filled = String::new();
+    let mut rest = fileid;
+    while let Some(at) = rest.find('{') {
+        filled.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let known = [
+            ("{name}", name),
+            ("{stem}", stem),
+            ("{extension}", extension),
+        ];
+        if let Some((mark, text)) = known.iter().find(|(mark, _)| rest.starts_with(mark)) {
+            filled.push_str(text);
+            rest = &rest[mark.len()..];
+        } else {
+            filled.push('{');
+            rest = &rest[1..];
+        }
+    }
+    filled + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_named_after_their_objects() {
+        for (fileid, key, expected) in [
+            ("{stem}.jpg", "a/photo.png", "photo.jpg"),
+            ("small-{name}", "a/b/photo.tar.gz", "small-photo.tar.gz"),
+            (
+                "/{extension}/{stem}/{name}",
+                "{name}.x",
+                "/x/{name}/{name}.x",
+            ),
+            ("{stem}-{extension}.gif", "plain", "plain-.gif"),
+            ("{other}{", "a.b", "{other}{"),
+        ] {
+            let key = ObjectKey::new(key).expect("a key");
+            assert_eq!(named_after(fileid, &key), expected, "{fileid} of {key}");
         }
     }
 }
