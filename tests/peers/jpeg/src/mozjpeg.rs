@@ -30,7 +30,7 @@ unsafe fn open(source: &[u8], errors: &mut jpeg_error_mgr) -> Box<jpeg_decompres
     unsafe {
         let mut reader: Box<jpeg_decompress_struct> = Box::new(mem::zeroed());
         reader.common.err = errors;
-        jpeg_create_decompress(&mut reader);
+        jpeg_create_decompress(&mut *reader);
         jpeg_mem_src(&mut reader, source.as_ptr(), source.len() as c_ulong);
         jpeg_save_markers(&mut reader, COM, 0xFFFF);
         for marker in 0xE0..0xF0 {
@@ -49,7 +49,7 @@ pub(crate) fn transcode(source: &[u8]) -> Vec<u8> {
         let coefficients = jpeg_read_coefficients(&mut reader);
         let mut writer: Box<jpeg_compress_struct> = Box::new(mem::zeroed());
         writer.common.err = &mut *writer_errors;
-        jpeg_create_compress(&mut writer);
+        jpeg_create_compress(&mut *writer);
         jpeg_copy_critical_parameters(&reader, &mut writer);
         jpeg_c_set_bool_param(&mut writer, J_BOOLEAN_PARAM::JBOOLEAN_OPTIMIZE_SCANS, 1);
         jpeg_simple_progression(&mut writer);
