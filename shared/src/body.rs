@@ -1,6 +1,5 @@
 //! The body of an answer: nothing, bytes at hand, or bytes as they are made.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -80,12 +79,6 @@ impl From<Bytes> for Body {
 impl From<String> for Body {
     fn from(text: String) -> Self {
         Self::Full(text.into())
-    }
-}
-
-impl From<Infallible> for Body {
-    fn from(never: Infallible) -> Self {
-        match never {}
     }
 }
 

@@ -267,6 +267,12 @@ impl Error {
         }
     }
 
+    /// A source with more bytes than are allowed; 0 is the object, n the rule's n-th image.
+    pub(crate) fn source_too_large(index: usize, found: u64, max: u64) -> Self {
+        let fault = Fault::TooManyBytes { found, max };
+        Self::Pipeline(pipeline::Error::Source { index, fault })
+    }
+
     /// The key that is at fault, where it is not the request's own.
     pub(crate) fn resource(&self) -> Option<&ObjectKey> {
         match self {

@@ -122,12 +122,7 @@ impl Opened {
 
     /// Their bytes, in the order of the names; those named twice share theirs.
     pub(crate) async fn read(self, limit: u64) -> Result<Vec<Bytes>, Error> {
-        let too_large = |n: usize, found: u64| {
-            Error::Pipeline(pipeline::Error::Source {
-                index: n,
-                fault: pipeline::Fault::TooManyBytes { found, max: limit },
-            })
-        };
+        let too_large = |n: usize, found: u64| Error::source_too_large(n, found, limit);
         // Named by its first place in the rule.
         let place = |object: usize| self.indices.iter().position(|n| *n == object).unwrap_or(0);
         for (n, object) in self.objects.iter().enumerate() {

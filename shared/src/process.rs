@@ -160,10 +160,7 @@ impl Service {
                 .sum();
             let max = self.config.limits.source_bytes;
             if size > max {
-                return Err(Error::Pipeline(pipeline::Error::Source {
-                    index: 0,
-                    fault: pipeline::Fault::TooManyBytes { found: size, max },
-                }));
+                return Err(Error::source_too_large(0, size, max));
             }
         }
         let timer = self.timer(call);
@@ -214,6 +211,17 @@ impl Service {
         Ok(PicOperations::parse(value.as_bytes())?)
     }
 
+    /// The bucket that a rule names as its target, if it is one of the configuration.
+    pub(crate) fn target_bucket(&self, name: &str) -> Result<usize, Error> {
+        let buckets = &self.config.buckets;
+        let found = buckets.iter().position(|bucket| bucket.name == name);
+        found.ok_or_else(|| {
+            Error::Denied(format!(
+                "the target bucket `{name}` is not one of this service"
+            ))
+        })
+    }
+
     /// Resolves and allows every target and image of the document, before anything is read or stored.
     fn jobs(
         &self,
@@ -230,16 +238,7 @@ impl Service {
             })?;
             let bucket = match &operation.bucket {
                 None => call.place.bucket,
-                Some(name) => self
-                    .config
-                    .buckets
-                    .iter()
-                    .position(|bucket| bucket.name == *name)
-                    .ok_or_else(|| {
-                        Error::Denied(format!(
-                            "the target bucket `{name}` is not one of this service"
-                        ))
-                    })?,
+                Some(name) => self.target_bucket(name)?,
             };
             if jobs.iter().any(|job| job.is_target(bucket, &target)) {
                 return Err(Error::SameTarget(target));
@@ -291,13 +290,11 @@ impl Service {
         let limits = self.pipeline_limits();
         let mut sources = vec![source.clone()];
         if source.len() as u64 > limits.max_source_bytes {
-            return Err(Error::Pipeline(pipeline::Error::Source {
-                index: 0,
-                fault: pipeline::Fault::TooManyBytes {
-                    found: source.len() as u64,
-                    max: limits.max_source_bytes,
-                },
-            }));
+            return Err(Error::source_too_large(
+                0,
+                source.len() as u64,
+                limits.max_source_bytes,
+            ));
         }
         if !job.images.is_empty() {
             let opened = self.open_sources(&job.images).await?;

@@ -184,13 +184,7 @@ impl Service {
         let content_type = object.info.attributes.content_type.clone();
         let limit = self.config.limits.source_bytes;
         if object.info.size > limit {
-            return Err(Error::Pipeline(pipeline::Error::Source {
-                index: 0,
-                fault: pipeline::Fault::TooManyBytes {
-                    found: object.info.size,
-                    max: limit,
-                },
-            }));
+            return Err(Error::source_too_large(0, object.info.size, limit));
         }
         let source: Bytes = object.body.collect(limit).await?;
         let (jobs, marks): (Vec<Job>, Vec<ETag>) = wanted.into_iter().unzip();
@@ -301,16 +295,7 @@ impl Service {
                         "a rule of the trigger names another bucket; set upload.other_buckets";
                     return Err(Error::Denied(text.to_owned()));
                 }
-                Some(name) => self
-                    .config
-                    .buckets
-                    .iter()
-                    .position(|bucket| bucket.name == *name)
-                    .ok_or_else(|| {
-                        Error::Denied(format!(
-                            "the target bucket `{name}` is not one of this service"
-                        ))
-                    })?,
+                Some(name) => self.target_bucket(name)?,
             };
             if jobs.iter().any(|job| job.is_target(target_bucket, &target)) {
                 return Err(Error::SameTarget(target));

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use crate::error::short;
 use crate::mogr;
+use crate::query::VERBS;
 use crate::{Error, ImageMogr2, ImageRef};
 
 /// Stages that a rule may have.
@@ -25,18 +26,6 @@ pub enum Stage {
 pub struct Rule {
     stages: Vec<Stage>,
 }
-
-/// The verbs of the API that are not built yet, as they begin a stage.
-const UNSUPPORTED: [&str; 8] = [
-    "imageView2",
-    "watermark",
-    "imageInfo",
-    "imageAve",
-    "exif",
-    "imageSlim",
-    "QRcode",
-    "style",
-];
 
 impl Rule {
     /// Reads the text of a rule: percent escapes already read, no `?` before it.
@@ -121,7 +110,7 @@ fn parse_stage(text: &str, number: usize) -> Result<Stage, Error> {
     match segments.next() {
         None => Err(Error::EmptyStage { stage: number }),
         Some("imageMogr2") => mogr::parse(segments).map(Stage::ImageMogr2),
-        Some(verb) => Err(match UNSUPPORTED.iter().find(|name| **name == verb) {
+        Some(verb) => Err(match VERBS.iter().find(|name| **name == verb) {
             Some(name) => Error::UnsupportedStage { name },
             None => Error::UnknownStage { name: short(verb) },
         }),
