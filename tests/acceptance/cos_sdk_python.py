@@ -712,7 +712,7 @@ class Presigned(Case):
                 self.denied(403, "SignatureDoesNotMatch", fetch(url.replace(signature, signature[:39] + end)))
         self.denied(403, "SignatureDoesNotMatch", fetch(url, "POST", b""))
         # A query parameter that is not signed does not choose headers either.
-        self.denied(400, "InvalidRequest", fetch(self.url() + "&response-content-type=text/html"))
+        self.denied(403, "AccessDenied", fetch(self.url() + "&response-content-type=text/html"))
 
     def test_the_host_must_be_signed_where_there_are_several_buckets(self):
         self.denied(403, "AccessDenied", fetch(self.url("shared/b.jpg", SignHost=False).replace(BUCKET, OTHER)))
