@@ -18,6 +18,18 @@ pub(crate) enum Verdict {
     PreconditionFailed,
 }
 
+/// True where there is something for [`evaluate`] to weigh.
+pub(crate) fn are_given(headers: &HeaderMap) -> bool {
+    [
+        header::IF_MATCH,
+        header::IF_UNMODIFIED_SINCE,
+        header::IF_NONE_MATCH,
+        header::IF_MODIFIED_SINCE,
+    ]
+    .iter()
+    .any(|name| headers.contains_key(name))
+}
+
 /// Weighs `If-Match`, `If-Unmodified-Since`, `If-None-Match` and `If-Modified-Since`, in that order
 /// (RFC 9110, 13.2.2). `last_modified` is in whole seconds.
 pub(crate) fn evaluate(headers: &HeaderMap, etag: &ETag, last_modified: SystemTime) -> Verdict {

@@ -597,8 +597,15 @@ mod raw {
                                 other => serde_json::to_string(&other)
                                     .map_err(|error| wrong(&at, error.to_string()))?,
                             };
-                            crate::pic_operations::PicOperations::parse(operations.as_bytes())
-                                .map_err(|error| wrong(&at, error.to_string()))?;
+                            let parsed =
+                                crate::pic_operations::PicOperations::parse(operations.as_bytes())
+                                    .map_err(|error| wrong(&at, error.to_string()))?;
+                            // A request may say `ignore-error/1` to a value that cannot be; whoever configures it
+                            // would rather know.
+                            let fault = parsed.operations.into_iter().find_map(|o| o.rule.err());
+                            if let Some(error) = fault {
+                                return Err(wrong(&at, error.to_string()));
+                            }
                             if rules.prefix.starts_with(prefix) {
                                 let reason = "results would trigger again";
                                 return Err(wrong(format!("upload.rules[{n}].prefix"), reason));

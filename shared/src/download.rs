@@ -1,5 +1,7 @@
 //! Download-time processing: `GET` and `HEAD /<key>?<rule>`.
 
+use std::time::SystemTime;
+
 use auth::policy::Action;
 use http::header::{self, HeaderName};
 use http::{Method, Response, StatusCode};
@@ -12,8 +14,8 @@ use crate::error::Error;
 use crate::images::SourceName;
 use crate::object::{self, set};
 use crate::service::{Call, Service};
-use crate::storage::{GetOptions, ObjectKey};
-use crate::work::{self, Made};
+use crate::storage::{ETag, GetOptions, ObjectKey};
+use crate::work::{self, Entry, Made, Place, Timer};
 
 /// Names the code of a failure that `ignore-error/1` hid.
 const IGNORED_ERROR: HeaderName = HeaderName::from_static("x-mogr-ignored-error");
@@ -33,8 +35,11 @@ impl Service {
         let overrides = object::response_overrides(call)?;
         let mut response = match Rule::parse(&item.text) {
             Ok(rule) => {
-                let names = self.sources_of(call, &key, &rule, &item.raw)?;
-                match self.render(call, &rule, &names).await {
+                let rendered = match self.sources_of(call, &key, &rule, &item.raw) {
+                    Ok(names) => self.render(call, &rule, &names).await,
+                    Err(error) => Err(error),
+                };
+                match rendered {
                     Err(error) if rule.ignore_error() && error.answer().suppressible => {
                         self.original(call, &key, &error).await?
                     }
@@ -77,8 +82,62 @@ impl Service {
         names: &[SourceName],
     ) -> Result<Response<Body>, Error> {
         let timer = self.timer(call);
+        // A condition that holds is answered without a wait, and without a source being opened.
+        if conditions::are_given(&call.headers) {
+            let (etag, last_modified) = self.head_sources(names, rule).await?;
+            match conditions::evaluate(&call.headers, &etag, last_modified) {
+                Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
+                Verdict::NotModified => {
+                    let mut response = self.told_of_result(call, names, &etag, last_modified);
+                    *response.status_mut() = StatusCode::NOT_MODIFIED;
+                    set(response.headers_mut(), header::CONTENT_LENGTH, "0");
+                    return Ok(response);
+                }
+                Verdict::Proceed => {}
+            }
+        }
+        let entry = self.gate.enter(timer.deadline).await?;
         let opened = self.open_sources(names).await?;
-        let (etag, last_modified) = (opened.result_etag(rule), opened.last_modified());
+        let (etag, last_modified) = opened.told_of_result(rule);
+        let mut response = self.told_of_result(call, names, &etag, last_modified);
+        let limit = self.config.limits.source_bytes;
+        let sources = self.read_sources(opened, limit, &timer).await?;
+        let place = self.gate.place(&entry, timer.deadline).await?;
+        let prepared = work::prepare(
+            sources,
+            rule.clone(),
+            self.pipeline_limits(),
+            self.pipeline_options(),
+            &timer,
+        );
+        let made = prepared.await.map_err(|error| self.timed(error))?;
+        set(
+            response.headers_mut(),
+            header::CONTENT_TYPE,
+            made.info.format.media_type(),
+        );
+        *response.body_mut() = self.body_of(call, made, timer, entry, place).await?;
+        if let Some(len) = response.body().len() {
+            set(
+                response.headers_mut(),
+                header::CONTENT_LENGTH,
+                &len.to_string(),
+            );
+        }
+        if call.method == Method::HEAD {
+            *response.body_mut() = Body::Empty;
+        }
+        Ok(response)
+    }
+
+    /// An answer with what is told of a result, whether or not its bytes follow.
+    fn told_of_result(
+        &self,
+        call: &Call,
+        names: &[SourceName],
+        etag: &ETag,
+        last_modified: SystemTime,
+    ) -> Response<Body> {
         let public = names.iter().all(|name| {
             self.anonymous_may(Action::GetObject, name.bucket, &name.key, call.front.client)
         });
@@ -96,42 +155,7 @@ impl Service {
             &httpdate::fmt_http_date(last_modified),
         );
         set(headers, header::CACHE_CONTROL, cache_control);
-        match conditions::evaluate(&call.headers, &etag, last_modified) {
-            Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
-            Verdict::NotModified => {
-                *response.status_mut() = StatusCode::NOT_MODIFIED;
-                set(response.headers_mut(), header::CONTENT_LENGTH, "0");
-                return Ok(response);
-            }
-            Verdict::Proceed => {}
-        }
-        let sources = opened.read(self.config.limits.source_bytes).await?;
-        let place = self.gate.enter(timer.deadline).await?;
-        let prepared = work::prepare(
-            sources,
-            rule.clone(),
-            self.pipeline_limits(),
-            self.pipeline_options(),
-            &timer,
-        );
-        let made = prepared.await.map_err(|error| self.timed(error))?;
-        set(
-            response.headers_mut(),
-            header::CONTENT_TYPE,
-            made.info.format.media_type(),
-        );
-        *response.body_mut() = self.body_of(call, made, timer, place).await?;
-        if let Some(len) = response.body().len() {
-            set(
-                response.headers_mut(),
-                header::CONTENT_LENGTH,
-                &len.to_string(),
-            );
-        }
-        if call.method == Method::HEAD {
-            *response.body_mut() = Body::Empty;
-        }
-        Ok(response)
+        response
     }
 
     /// The result's bytes: at hand, or streamed where the front streams.
@@ -139,8 +163,9 @@ impl Service {
         &self,
         call: &Call,
         made: Made,
-        timer: work::Timer,
-        place: tokio::sync::OwnedSemaphorePermit,
+        timer: Timer,
+        entry: Entry,
+        place: Place,
     ) -> Result<Body, Error> {
         if let Some(limit) = call.front.response_limit {
             let bytes = work::to_bytes(made, limit, &timer)
@@ -158,7 +183,7 @@ impl Service {
             });
         }
         Ok(Body::Stream {
-            stream: work::stream(made, timer, place),
+            stream: work::stream(made, timer, entry, place),
             len: None,
         })
     }

@@ -75,12 +75,19 @@ pub enum Error {
     #[error("{0}")]
     Pipeline(#[from] pipeline::Error),
     /// One rule of several failed; nothing of any rule was stored.
-    #[error("{source}; fileid `{fileid}`{stored}")]
+    #[error("{source}; fileid `{fileid}`")]
     InRule {
         /// The failing rule's `fileid`.
         fileid: String,
+        /// What failed.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A failure, and what became of the original.
+    #[error("{source}{what}")]
+    Told {
         /// What became of the original, for the message.
-        stored: &'static str,
+        what: &'static str,
         /// What failed.
         #[source]
         source: Box<Error>,
@@ -251,7 +258,7 @@ impl Error {
                 storage::Error::Other(_) => answer(S::INTERNAL_SERVER_ERROR, "InternalError"),
             },
             Self::Pipeline(error) => pipeline_answer(error),
-            Self::InRule { source, .. } => source.answer(),
+            Self::InRule { source, .. } | Self::Told { source, .. } => source.answer(),
             Self::PreconditionFailed => answer(S::PRECONDITION_FAILED, "PreconditionFailed"),
             Self::InvalidRange { .. } => answer(S::RANGE_NOT_SATISFIABLE, "InvalidRange"),
             Self::IncompleteBody { .. } => answer(S::BAD_REQUEST, "IncompleteBody"),
@@ -279,7 +286,7 @@ impl Error {
             Self::Storage(
                 storage::Error::NotFound(key) | storage::Error::NoSuchVersion(key, _),
             ) => Some(key),
-            Self::InRule { source, .. } => source.resource(),
+            Self::InRule { source, .. } | Self::Told { source, .. } => source.resource(),
             _ => None,
         }
     }

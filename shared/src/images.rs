@@ -1,6 +1,8 @@
 //! The sources of a rule: the object and the images that the rule names, each allowed before any is read.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -11,7 +13,8 @@ use crate::authority::Who;
 use crate::error::Error;
 use crate::hosts::{self, Asked};
 use crate::service::Service;
-use crate::storage::{self, ETag, GetOptions, Object, ObjectKey, Version};
+use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo, ObjectKey, Version};
+use crate::work::Timer;
 
 /// Changes whenever an encoder's bytes change, so that tags and stored results of an older one are not taken for new.
 pub(crate) const ENCODER_VERSION: &str = concat!("mogr ", env!("CARGO_PKG_VERSION"), " e1");
@@ -29,8 +32,8 @@ impl Service {
     ///
     /// A URL that carries a signature of its own is judged by that alone; an invalid one is refused, never ignored.
     /// Others are judged by the request's caller where its signature covers the rule, else by what anyone may read.
+    /// Their number is judged last: `ignore-error/1` hides a rule with too many, but nothing that comes before.
     pub(crate) fn locate_images(&self, rule: &Rule, who: &Who) -> Result<Vec<SourceName>, Error> {
-        pipeline::check(rule, &self.pipeline_limits())?;
         let mut seen: HashMap<&rules::ImageRef, SourceName> = HashMap::new();
         let mut located = Vec::new();
         for (n, image) in rule.images().enumerate() {
@@ -64,24 +67,33 @@ impl Service {
             seen.insert(image, name.clone());
             located.push(name);
         }
+        pipeline::check(rule, &self.pipeline_limits())?;
         Ok(located)
+    }
+
+    /// What is known of the result of `rule` before any source is read.
+    pub(crate) async fn head_sources(
+        &self,
+        names: &[SourceName],
+        rule: &Rule,
+    ) -> Result<(ETag, SystemTime), Error> {
+        let (distinct, indices) = distinct(names);
+        let heads = distinct.into_iter().map(|name| {
+            let storage = self.storage(name.bucket);
+            storage.head(&name.key, name.version.as_ref())
+        });
+        let infos = try_join_all(heads).await?;
+        Ok(told_of_result(
+            &infos.iter().collect::<Vec<_>>(),
+            &indices,
+            rule,
+        ))
     }
 
     /// Opens every source, each once however often it is named; the bytes are not yet read.
     pub(crate) async fn open_sources(&self, names: &[SourceName]) -> Result<Opened, Error> {
-        let mut distinct: Vec<&SourceName> = Vec::new();
-        let mut indices = Vec::new();
-        for name in names {
-            let index = distinct
-                .iter()
-                .position(|known| *known == name)
-                .unwrap_or_else(|| {
-                    distinct.push(name);
-                    distinct.len() - 1
-                });
-            indices.push(index);
-        }
-        let objects = try_join_all(distinct.iter().map(|name| {
+        let (distinct, indices) = distinct(names);
+        let objects = try_join_all(distinct.into_iter().map(|name| {
             let options = GetOptions {
                 version: name.version.clone(),
                 ..GetOptions::default()
@@ -91,6 +103,41 @@ impl Service {
         .await?;
         Ok(Opened { objects, indices })
     }
+
+    /// Reads open sources, each of at most `limit` bytes, while the request's time lasts.
+    pub(crate) async fn read_sources(
+        &self,
+        opened: Opened,
+        limit: u64,
+        timer: &Timer,
+    ) -> Result<Vec<Bytes>, Error> {
+        let read = tokio::time::timeout_at(timer.deadline.into(), opened.read(limit));
+        read.await.unwrap_or_else(|_| {
+            let seconds = self.config.limits.deadline_seconds;
+            Err(Error::Deadline { seconds })
+        })
+    }
+}
+
+/// The names without their repetitions, and for each name which of them it is.
+fn distinct(names: &[SourceName]) -> (Vec<&SourceName>, Vec<usize>) {
+    let mut distinct: Vec<&SourceName> = Vec::new();
+    let indices = names.iter().map(|name| {
+        let known = distinct.iter().position(|known| *known == name);
+        known.unwrap_or_else(|| {
+            distinct.push(name);
+            distinct.len() - 1
+        })
+    });
+    let indices = indices.collect();
+    (distinct, indices)
+}
+
+/// The tag of what `rule` makes of these sources, and when the newest of them was stored.
+fn told_of_result(infos: &[&ObjectInfo], indices: &[usize], rule: &Rule) -> (ETag, SystemTime) {
+    let etag = result_etag(indices.iter().map(|n| &infos[*n].etag), rule);
+    let newest = infos.iter().map(|info| info.last_modified).max();
+    (etag, newest.unwrap_or(SystemTime::UNIX_EPOCH))
 }
 
 /// Sources that are open.
@@ -105,23 +152,14 @@ impl Opened {
         self.objects.first()
     }
 
-    /// When the newest of them was stored.
-    pub(crate) fn last_modified(&self) -> std::time::SystemTime {
-        self.objects
-            .iter()
-            .map(|object| object.info.last_modified)
-            .max()
-            .unwrap_or(std::time::SystemTime::UNIX_EPOCH)
-    }
-
-    /// The tag of what `rule` makes of them.
-    pub(crate) fn result_etag(&self, rule: &Rule) -> ETag {
-        let etags = self.indices.iter().map(|n| &self.objects[*n].info.etag);
-        result_etag(etags, rule)
+    /// The tag of what `rule` makes of them, and when the newest of them was stored.
+    pub(crate) fn told_of_result(&self, rule: &Rule) -> (ETag, SystemTime) {
+        let infos: Vec<_> = self.objects.iter().map(|object| &object.info).collect();
+        told_of_result(&infos, &self.indices, rule)
     }
 
     /// Their bytes, in the order of the names; those named twice share theirs.
-    pub(crate) async fn read(self, limit: u64) -> Result<Vec<Bytes>, Error> {
+    async fn read(self, limit: u64) -> Result<Vec<Bytes>, Error> {
         let too_large = |n: usize, found: u64| Error::source_too_large(n, found, limit);
         // Named by its first place in the rule.
         let place = |object: usize| self.indices.iter().position(|n| *n == object).unwrap_or(0);
@@ -150,7 +188,10 @@ impl Opened {
 }
 
 /// The tag of what `rule` makes of sources with these tags: the same for as long as none of them changes.
-pub(crate) fn result_etag<'a>(sources: impl Iterator<Item = &'a ETag>, rule: &Rule) -> ETag {
+pub(crate) fn result_etag<'a>(
+    sources: impl Iterator<Item = &'a ETag>,
+    rule: &dyn fmt::Display,
+) -> ETag {
     let mut hash = Sha1::new();
     hash.update(ENCODER_VERSION);
     for etag in sources {

@@ -22,8 +22,8 @@ pub struct Operation {
     pub bucket: Option<String>,
     /// As it was given, decoded.
     pub fileid: String,
-    /// What to make.
-    pub rule: Rule,
+    /// What to make; or, where the rule asks for `ignore-error/1`, which value of it cannot be: the source stands in then.
+    pub rule: Result<Rule, rules::Error>,
 }
 
 /// Why a document is refused.
@@ -138,11 +138,16 @@ impl Item {
             .chars()
             .filter(|c| !c.is_ascii_whitespace())
             .collect();
-        let rule = Rule::parse(&text).map_err(|source| Error::Rule {
-            number,
-            fileid: fileid.clone(),
-            source,
-        })?;
+        let rule = match Rule::parse(&text) {
+            Err(error) if !error.is_suppressible() || !Rule::asks_to_ignore_errors(&text) => {
+                return Err(Error::Rule {
+                    number,
+                    fileid: fileid.clone(),
+                    source: error,
+                });
+            }
+            rule => rule,
+        };
         Ok(Operation {
             bucket: self.bucket.filter(|bucket| !bucket.is_empty()),
             fileid: decoded,
@@ -243,7 +248,20 @@ mod tests {
     fn white_space_inside_a_rule_counts_for_nothing() {
         let json = "{\"rules\":[{\"fileid\":\"a.jpg\",\"rule\":\"imageMogr2/\\n\\t format/jpg/ interlace/1\"}]}";
         let parsed = PicOperations::parse(json.as_bytes()).expect("well formed");
-        let plain = Rule::parse("imageMogr2/format/jpg/interlace/1").expect("well formed");
+        let plain = Rule::parse("imageMogr2/format/jpg/interlace/1");
         assert_eq!(parsed.operations[0].rule, plain);
+    }
+
+    #[test]
+    fn ignore_error_takes_values_that_cannot_be_and_nothing_else() {
+        let rule = |text: &str| {
+            let json = format!(r#"{{"rules":[{{"fileid":"a","rule":"imageMogr2/{text}"}}]}}"#);
+            PicOperations::parse(json.as_bytes()).map(|mut parsed| parsed.operations.remove(0).rule)
+        };
+        assert!(matches!(rule("interlace/7/ignore-error/1"), Ok(Err(_))));
+        assert!(matches!(rule("interlace/1/ignore-error/1"), Ok(Ok(_))));
+        assert!(rule("interlace/7").is_err());
+        assert!(rule("nonsense/7/ignore-error/1").is_err());
+        assert!(rule("thumbnail/7x/ignore-error/1").is_err());
     }
 }

@@ -8,7 +8,8 @@ use auth::policy::Action;
 use bytes::Bytes;
 use http::header;
 use http::{HeaderMap, Response};
-use pipeline::ResultInfo;
+use pipeline::{ResultInfo, SourceInfo};
+use rules::Rule;
 
 use crate::authority::Who;
 use crate::body::Body;
@@ -18,15 +19,23 @@ use crate::object::{self, set, tell_stored};
 use crate::pic_operations::{Operation, PicOperations};
 use crate::service::{Call, PIC_OPERATIONS, Service};
 use crate::storage::{Attributes, ETag, ObjectInfo, ObjectKey, PutOptions, UploadId};
-use crate::work::{self, Timer};
+use crate::work::{self, Entry, Timer};
 use crate::xml::Writer;
 
 /// A rule that may be carried out: its target and its images are known and allowed.
 pub(crate) struct Job {
-    pub(crate) operation: Operation,
+    pub(crate) fileid: String,
     pub(crate) bucket: usize,
     pub(crate) target: ObjectKey,
-    pub(crate) images: Vec<SourceName>,
+    pub(crate) task: Task,
+}
+
+/// What comes under a job's target.
+pub(crate) enum Task {
+    /// What the rule makes of the source and these images.
+    Make { rule: Rule, images: Vec<SourceName> },
+    /// A copy of the source, since `ignore-error/1` hides this fault of the rule itself.
+    Copy { hidden: Error },
 }
 
 /// What a rule made, not yet stored.
@@ -34,6 +43,25 @@ pub(crate) struct Output {
     pub(crate) info: OutputInfo,
     pub(crate) bytes: Bytes,
     pub(crate) content_type: String,
+}
+
+/// The object that rules work on, and what it is said to be.
+pub(crate) struct Source {
+    pub(crate) bytes: Bytes,
+    pub(crate) content_type: Option<String>,
+}
+
+/// What a request asked to be made, not yet stored.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) outputs: Vec<Output>,
+    about: Option<About>,
+}
+
+/// What is told of an image that is an original.
+struct About {
+    probed: SourceInfo,
+    average: Option<[u8; 3]>,
 }
 
 /// What is told of a result.
@@ -57,23 +85,25 @@ impl Service {
             .any(|job| job.is_target(call.place.bucket, &key));
         let timer = self.timer(call);
         let storage = self.storage(call.place.bucket);
-        match self
-            .compute(
-                &jobs,
-                &call.body,
-                options.attributes.content_type.as_deref(),
-                &timer,
-            )
-            .await
-        {
-            Ok(outputs) => {
+        let content_type = options.attributes.content_type.clone();
+        let source = Source {
+            bytes: call.body.clone(),
+            content_type,
+        };
+        let made = async {
+            let entry = self.gate.enter(timer.deadline).await?;
+            self.make(&entry, &jobs, &source, document.is_pic_info, &timer)
+                .await
+        };
+        match made.await {
+            Ok(made) => {
                 let original = storage.put(&key, call.body.clone(), options).await?;
-                let stored = self.store(&jobs, outputs, None).await?;
-                let mut response = self
-                    .answer_upload(
-                        call, &document, &key, &original, &call.body, &jobs, &stored, &timer,
-                    )
-                    .await?;
+                let stored = self.store(&jobs, made.outputs, None).await;
+                let stored = stored.map_err(|error| {
+                    error.told("; the original was stored, this and later results were not")
+                })?;
+                let about = made.about.as_ref();
+                let mut response = self.answer_upload(call, &key, &original, about, &jobs, &stored);
                 tell_stored(response.headers_mut(), &original);
                 Ok(response)
             }
@@ -105,29 +135,29 @@ impl Service {
             self.may(call, Action::GetObject, &key)?;
         }
         let timer = self.timer(call);
-        let source = SourceName {
+        let name = SourceName {
             bucket: call.place.bucket,
             key: key.clone(),
             version: call.version(),
         };
-        let opened = self.open_sources(std::slice::from_ref(&source)).await?;
+        let entry = self.gate.enter(timer.deadline).await?;
+        let opened = self.open_sources(std::slice::from_ref(&name)).await?;
         let original = opened.first().expect("one source was opened").info.clone();
-        let bytes = opened
-            .read(self.config.limits.source_bytes)
-            .await?
-            .remove(0);
-        let content_type = original.attributes.content_type.as_deref();
-        let outputs = self
-            .compute(&jobs, &bytes, content_type, &timer)
+        let limit = self.readable(&jobs, original.size)?;
+        let source = Source {
+            bytes: self.read_sources(opened, limit, &timer).await?.remove(0),
+            content_type: original.attributes.content_type.clone(),
+        };
+        let made = self
+            .make(&entry, &jobs, &source, document.is_pic_info, &timer)
             .await
             .map_err(|error| error.told("; nothing was stored"))?;
+        drop((entry, source));
         // A result that replaces its source must replace the one that was read.
         let guard = (call.place.bucket, key.clone(), original.etag.clone());
-        let stored = self.store(&jobs, outputs, Some(guard)).await?;
-        self.answer_upload(
-            call, &document, &key, &original, &bytes, &jobs, &stored, &timer,
-        )
-        .await
+        let stored = self.store(&jobs, made.outputs, Some(guard)).await?;
+        let about = made.about.as_ref();
+        Ok(self.answer_upload(call, &key, &original, about, &jobs, &stored))
     }
 
     /// `POST /<key>?uploadId=ID`, with or without `Pic-Operations`.
@@ -150,6 +180,7 @@ impl Service {
             None => Vec::new(),
         };
         let storage = self.storage(call.place.bucket);
+        let timer = self.timer(call);
         if !jobs.is_empty() {
             // Known before the upload ends, so that one that is too large for its rules stays open.
             let listed = storage.list_parts(&key, upload).await?;
@@ -158,12 +189,13 @@ impl Service {
                 .filter(|part| parts.iter().any(|(number, _)| *number == part.number))
                 .map(|part| part.size)
                 .sum();
-            let max = self.config.limits.source_bytes;
-            if size > max {
-                return Err(Error::source_too_large(0, size, max));
-            }
+            self.readable(&jobs, size)
+                .map_err(|error| error.told("; the upload is still open"))?;
         }
-        let timer = self.timer(call);
+        let entry = match &document {
+            Some(_) => Some(self.gate.enter(timer.deadline).await?),
+            None => None,
+        };
         let original = storage.complete_multipart(&key, upload, &parts).await?;
         let mut answer = Writer::new("CompleteMultipartUploadResult");
         let location = self.location(call, call.place.bucket, &key);
@@ -171,32 +203,51 @@ impl Service {
             .leaf("Location", format!("http://{location}"))
             .leaf("Bucket", self.bucket_name(call.place.bucket))
             .leaf("Key", &key);
-        let Some(document) = document else {
+        let (Some(document), Some(entry)) = (document, entry) else {
             answer.leaf("ETag", &original.etag);
             return Ok(completed(answer, &original));
         };
-        let source = SourceName {
+        let made = self
+            .make_of_completed(call, &entry, &document, &key, &original, &jobs, &timer)
+            .await
+            .map_err(|error| error.told("; the original was stored, no result was"))?;
+        drop(entry);
+        let stored = self.store(&jobs, made.outputs, None).await?;
+        answer.leaf("ETag", final_etag(call, &key, &original, &jobs, &stored));
+        if let Some(about) = &made.about {
+            about.write(&mut answer);
+        }
+        self.write_results(&mut answer, call, &jobs, &stored);
+        Ok(completed(answer, &original))
+    }
+
+    async fn make_of_completed(
+        &self,
+        call: &Call,
+        entry: &Entry,
+        document: &PicOperations,
+        key: &ObjectKey,
+        original: &ObjectInfo,
+        jobs: &[Job],
+        timer: &Timer,
+    ) -> Result<Made, Error> {
+        let max = self.config.limits.source_bytes;
+        let is_described = document.is_pic_info && original.size <= max;
+        if jobs.is_empty() && !is_described {
+            return Ok(Made::default());
+        }
+        let name = SourceName {
             bucket: call.place.bucket,
             key: key.clone(),
             version: original.version.clone(),
         };
-        let opened = self.open_sources(std::slice::from_ref(&source)).await?;
-        let bytes = opened
-            .read(self.config.limits.source_bytes)
-            .await?
-            .remove(0);
-        let content_type = original.attributes.content_type.as_deref();
-        let outputs = self
-            .compute(&jobs, &bytes, content_type, &timer)
-            .await
-            .map_err(|error| error.told("; the original was stored, no result was"))?;
-        let stored = self.store(&jobs, outputs, None).await?;
-        answer.leaf("ETag", final_etag(call, &key, &original, &jobs, &stored));
-        if document.is_pic_info {
-            self.write_image_info(&mut answer, &bytes, &timer).await?;
-        }
-        self.write_results(&mut answer, call, &jobs, &stored);
-        Ok(completed(answer, &original))
+        let opened = self.open_sources(std::slice::from_ref(&name)).await?;
+        let limit = self.readable(jobs, original.size)?;
+        let source = Source {
+            bytes: self.read_sources(opened, limit, timer).await?.remove(0),
+            content_type: original.attributes.content_type.clone(),
+        };
+        self.make(entry, jobs, &source, is_described, timer).await
     }
 
     /// The request's `Pic-Operations`, if its caller may use them.
@@ -244,68 +295,113 @@ impl Service {
                 return Err(Error::SameTarget(target));
             }
             self.may_in(call, Action::PutObject, bucket, &target)?;
-            let images = self
-                .locate_images(&operation.rule, &who)
-                .map_err(|error| in_rule(operation, error))?;
             jobs.push(Job {
-                operation: operation.clone(),
+                fileid: operation.fileid.clone(),
                 bucket,
                 target,
-                images,
+                task: self.task(operation, &who)?,
             });
         }
         Ok(jobs)
     }
 
-    /// Makes every result, in memory. The first failure ends it, and names its `fileid`.
-    pub(crate) async fn compute(
-        &self,
-        jobs: &[Job],
-        source: &Bytes,
-        content_type: Option<&str>,
-        timer: &Timer,
-    ) -> Result<Vec<Output>, Error> {
-        if jobs.is_empty() {
-            return Ok(Vec::new());
+    /// What an operation comes to. Where `who` may not read an image, or an image leads nowhere, it is refused even
+    /// with `ignore-error/1`.
+    pub(crate) fn task(&self, operation: &Operation, who: &Who) -> Result<Task, Error> {
+        let rule = match &operation.rule {
+            Ok(rule) => rule.clone(),
+            Err(error) => {
+                let hidden = error.clone().into();
+                return Ok(Task::Copy { hidden });
+            }
+        };
+        match self.locate_images(&rule, who) {
+            Ok(images) => Ok(Task::Make { rule, images }),
+            Err(hidden) if rule.ignore_error() && hidden.answer().suppressible => {
+                Ok(Task::Copy { hidden })
+            }
+            Err(error) => Err(in_rule(&operation.fileid, error)),
         }
-        let _place = self.gate.enter(timer.deadline).await?;
-        let mut outputs = Vec::new();
-        for job in jobs {
-            let made = self
-                .compute_one(job, source, timer)
-                .await
-                .map_err(|error| self.timed(error));
-            outputs.push(match made {
-                Ok(output) => output,
-                Err(error) if job.operation.rule.ignore_error() && error.answer().suppressible => {
-                    stand_in(source, content_type)
-                }
-                Err(error) => return Err(in_rule(&job.operation, error)),
-            });
-        }
-        Ok(outputs)
     }
 
-    async fn compute_one(&self, job: &Job, source: &Bytes, timer: &Timer) -> Result<Output, Error> {
-        let limits = self.pipeline_limits();
-        let mut sources = vec![source.clone()];
-        if source.len() as u64 > limits.max_source_bytes {
-            return Err(Error::source_too_large(
-                0,
-                source.len() as u64,
-                limits.max_source_bytes,
-            ));
+    /// The bytes of a source of `size` that are worth reading for these jobs.
+    ///
+    /// One that is too large for rules is still copied where all of them have `ignore-error/1`, if it could have been
+    /// put as it is.
+    pub(crate) fn readable(&self, jobs: &[Job], size: u64) -> Result<u64, Error> {
+        let limits = &self.config.limits;
+        if size <= limits.source_bytes {
+            return Ok(limits.source_bytes);
         }
-        if !job.images.is_empty() {
-            let opened = self.open_sources(&job.images).await?;
-            let images = opened
-                .read(limits.max_source_bytes)
+        let too_large = |max| Error::source_too_large(0, size, max);
+        if jobs.is_empty() {
+            return Err(too_large(limits.source_bytes));
+        }
+        if let Some(job) = jobs.iter().find(|job| !job.ignores_errors()) {
+            return Err(in_rule(&job.fileid, too_large(limits.source_bytes)));
+        }
+        if size > limits.put_bytes {
+            return Err(too_large(limits.put_bytes));
+        }
+        Ok(limits.put_bytes)
+    }
+
+    /// Makes every result, in memory, and looks at the source if it is to be described. The first failure ends it, and
+    /// names its `fileid`.
+    pub(crate) async fn make(
+        &self,
+        entry: &Entry,
+        jobs: &[Job],
+        source: &Source,
+        is_described: bool,
+        timer: &Timer,
+    ) -> Result<Made, Error> {
+        let mut made = Made::default();
+        for job in jobs {
+            let Task::Make { rule, images } = &job.task else {
+                made.outputs.push(stand_in(source));
+                continue;
+            };
+            let output = self
+                .make_one(entry, rule, images, &source.bytes, timer)
                 .await
-                .map_err(second_source)?;
-            sources.extend(images);
+                .map_err(|error| self.timed(error));
+            made.outputs.push(match output {
+                Ok(output) => output,
+                Err(error) if rule.ignore_error() && error.answer().suppressible => {
+                    stand_in(source)
+                }
+                Err(error) => return Err(in_rule(&job.fileid, error)),
+            });
         }
-        let rule = job.operation.rule.clone();
-        let made = work::prepare(sources, rule, limits, self.pipeline_options(), timer).await?;
+        if is_described {
+            made.about = self.describe(entry, &source.bytes, timer).await?;
+        }
+        Ok(made)
+    }
+
+    async fn make_one(
+        &self,
+        entry: &Entry,
+        rule: &Rule,
+        images: &[SourceName],
+        source: &Bytes,
+        timer: &Timer,
+    ) -> Result<Output, Error> {
+        let limits = self.pipeline_limits();
+        let (found, max) = (source.len() as u64, limits.max_source_bytes);
+        if found > max {
+            return Err(Error::source_too_large(0, found, max));
+        }
+        let mut sources = vec![source.clone()];
+        if !images.is_empty() {
+            let opened = self.open_sources(images).await?;
+            let images = self.read_sources(opened, max, timer).await;
+            sources.extend(images.map_err(second_source)?);
+        }
+        let _place = self.gate.place(entry, timer.deadline).await?;
+        let options = self.pipeline_options();
+        let made = work::prepare(sources, rule.clone(), limits, options, timer).await?;
         let info = made.info;
         let bytes = work::to_bytes(made, self.config.limits.put_bytes, timer).await?;
         Ok(Output {
@@ -313,6 +409,24 @@ impl Service {
             bytes,
             content_type: info.format.media_type().to_owned(),
         })
+    }
+
+    /// What `ImageInfo` tells of a source; `None` where it is no image.
+    async fn describe(
+        &self,
+        entry: &Entry,
+        source: &Bytes,
+        timer: &Timer,
+    ) -> Result<Option<About>, Error> {
+        let Ok(probed) = pipeline::probe(source) else {
+            return Ok(None);
+        };
+        let _place = self.gate.place(entry, timer.deadline).await?;
+        let (bytes, limits, watch) = (source.clone(), self.pipeline_limits(), timer.clone());
+        // What cannot be decoded has no average.
+        let average =
+            work::run(move || Ok(pipeline::average_color(&bytes, &limits, &watch).ok())).await?;
+        Ok(Some(About { probed, average }))
     }
 
     /// Stores every result, in the rules' order.
@@ -349,58 +463,27 @@ impl Service {
         Ok(stored)
     }
 
-    async fn answer_upload(
+    fn answer_upload(
         &self,
         call: &Call,
-        document: &PicOperations,
         key: &ObjectKey,
         original: &ObjectInfo,
-        source: &Bytes,
+        about: Option<&About>,
         jobs: &[Job],
         stored: &[Stored],
-        timer: &Timer,
-    ) -> Result<Response<Body>, Error> {
+    ) -> Response<Body> {
         let mut answer = Writer::new("UploadResult");
         answer
             .begin("OriginalInfo")
             .leaf("Key", key)
             .leaf("Location", self.location(call, call.place.bucket, key))
             .leaf("ETag", final_etag(call, key, original, jobs, stored));
-        if document.is_pic_info {
-            self.write_image_info(&mut answer, source, timer).await?;
+        if let Some(about) = about {
+            about.write(&mut answer);
         }
         answer.end();
         self.write_results(&mut answer, call, jobs, stored);
-        Ok(object::xml(answer))
-    }
-
-    /// `ImageInfo` of the original; left out where it is no image.
-    async fn write_image_info(
-        &self,
-        answer: &mut Writer,
-        source: &Bytes,
-        timer: &Timer,
-    ) -> Result<(), Error> {
-        let Ok(probed) = pipeline::probe(source) else {
-            return Ok(());
-        };
-        let (bytes, limits, watch) = (source.clone(), self.pipeline_limits(), timer.clone());
-        let average =
-            work::run(move || Ok(pipeline::average_color(&bytes, &limits, &watch).ok())).await?;
-        answer
-            .begin("ImageInfo")
-            .leaf("Format", probed.format.upper_name())
-            .leaf("Width", probed.size.width)
-            .leaf("Height", probed.size.height)
-            .leaf("Quality", probed.quality.unwrap_or(100));
-        if let Some([r, g, b]) = average {
-            answer.leaf("Ave", format!("0x{r:02x}{g:02x}{b:02x}"));
-        }
-        answer
-            .leaf("Orientation", probed.orientation)
-            .leaf("FrameCount", probed.frames)
-            .end();
-        Ok(())
+        object::xml(answer)
     }
 
     fn write_results(&self, answer: &mut Writer, call: &Call, jobs: &[Job], stored: &[Stored]) {
@@ -453,21 +536,42 @@ impl Service {
 }
 
 /// What `ignore-error/1` stores: the source as it is.
-fn stand_in(source: &Bytes, content_type: Option<&str>) -> Output {
-    let result = pipeline::probe(source).ok().map(|probed| ResultInfo {
-        format: probed.format,
-        size: probed.size,
-        frames: probed.frames,
-        quality: probed.quality.unwrap_or(100),
-    });
+fn stand_in(source: &Source) -> Output {
+    let result = pipeline::probe(&source.bytes)
+        .ok()
+        .map(|probed| ResultInfo {
+            format: probed.format,
+            size: probed.size,
+            frames: probed.frames,
+            quality: probed.quality.unwrap_or(100),
+        });
     let own = result.map(|info| info.format.media_type());
     Output {
         info: OutputInfo { result },
-        bytes: source.clone(),
+        bytes: source.bytes.clone(),
         content_type: own
-            .or(content_type)
+            .or(source.content_type.as_deref())
             .unwrap_or("application/octet-stream")
             .to_owned(),
+    }
+}
+
+impl About {
+    fn write(&self, answer: &mut Writer) {
+        let Self { probed, average } = self;
+        answer
+            .begin("ImageInfo")
+            .leaf("Format", probed.format.upper_name())
+            .leaf("Width", probed.size.width)
+            .leaf("Height", probed.size.height)
+            .leaf("Quality", probed.quality.unwrap_or(100));
+        if let Some([r, g, b]) = average {
+            answer.leaf("Ave", format!("0x{r:02x}{g:02x}{b:02x}"));
+        }
+        answer
+            .leaf("Orientation", probed.orientation)
+            .leaf("FrameCount", probed.frames)
+            .end();
     }
 }
 
@@ -487,26 +591,28 @@ impl Job {
     pub(crate) fn is_target(&self, bucket: usize, key: &ObjectKey) -> bool {
         self.bucket == bucket && self.target == *key
     }
-}
 
-impl Error {
-    /// Adds to a rule's failure what became of the original.
-    fn told(self, what: &'static str) -> Self {
-        match self {
-            Self::InRule { fileid, source, .. } => Self::InRule {
-                fileid,
-                source,
-                stored: what,
-            },
-            other => other,
+    fn ignores_errors(&self) -> bool {
+        match &self.task {
+            Task::Make { rule, .. } => rule.ignore_error(),
+            Task::Copy { .. } => true,
         }
     }
 }
 
-pub(crate) fn in_rule(operation: &Operation, error: Error) -> Error {
+impl Error {
+    /// Adds to a failure what became of the original.
+    fn told(self, what: &'static str) -> Self {
+        Self::Told {
+            source: Box::new(self),
+            what,
+        }
+    }
+}
+
+pub(crate) fn in_rule(fileid: &str, error: Error) -> Error {
     Error::InRule {
-        fileid: operation.fileid.clone(),
-        stored: "",
+        fileid: fileid.to_owned(),
         source: Box::new(error),
     }
 }

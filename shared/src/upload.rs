@@ -3,6 +3,8 @@
 //! Results go only under the output prefix and carry a mark; neither ever triggers. What was made of the same bytes
 //! by the same rule is not made again, so an event that comes twice does no harm.
 
+use std::fmt;
+
 use auth::policy::Action;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,7 +16,7 @@ use crate::config::Location;
 use crate::error::Error;
 use crate::images::result_etag;
 use crate::pic_operations::{Operation, PicOperations};
-use crate::process::{Job, in_rule};
+use crate::process::{Job, Source, Task, in_rule};
 use crate::service::{Service, chain};
 use crate::storage::{
     self, Attributes, ETag, GetOptions, ObjectInfo, ObjectKey, PutOptions, Version,
@@ -181,17 +183,16 @@ impl Service {
         if wanted.is_empty() {
             return Ok(uploaded);
         }
-        let content_type = object.info.attributes.content_type.clone();
-        let limit = self.config.limits.source_bytes;
-        if object.info.size > limit {
-            return Err(Error::source_too_large(0, object.info.size, limit));
-        }
-        let source: Bytes = object.body.collect(limit).await?;
         let (jobs, marks): (Vec<Job>, Vec<ETag>) = wanted.into_iter().unzip();
-        let outputs = self
-            .compute(&jobs, &source, content_type.as_deref(), timer)
-            .await?;
-        for ((job, mark), output) in jobs.into_iter().zip(marks).zip(outputs) {
+        let limit = self.readable(&jobs, object.info.size)?;
+        let entry = self.gate.enter(timer.deadline).await?;
+        let source = Source {
+            content_type: object.info.attributes.content_type.clone(),
+            bytes: object.body.collect(limit).await?,
+        };
+        let made = self.make(&entry, &jobs, &source, false, timer).await?;
+        drop((entry, source));
+        for ((job, mark), output) in jobs.into_iter().zip(marks).zip(made.outputs) {
             let options = PutOptions {
                 attributes: Attributes {
                     content_type: Some(output.content_type),
@@ -301,22 +302,22 @@ impl Service {
                 return Err(Error::SameTarget(target));
             }
             self.who_may(&who, Action::PutObject, target_bucket, &target)?;
-            let images = self
-                .locate_images(&operation.rule, &who)
-                .map_err(|error| in_rule(&operation, error))?;
-            if let Some(n) = images.iter().position(|image| image.bucket != bucket) {
+            let task = self.task(&operation, &who)?;
+            if let Task::Make { images, .. } = &task
+                && let Some(n) = images.iter().position(|image| image.bucket != bucket)
+            {
                 let error = Error::ImageSource {
                     number: n + 1,
                     url: images[n].key.to_string(),
                     reason: "images of the trigger come from the object's own bucket".to_owned(),
                 };
-                return Err(in_rule(&operation, error));
+                return Err(in_rule(&operation.fileid, error));
             }
             jobs.push(Job {
-                operation,
+                fileid: operation.fileid,
                 bucket: target_bucket,
                 target,
-                images,
+                task,
             });
         }
         Ok(jobs)
@@ -325,14 +326,18 @@ impl Service {
     /// The tag of what a job makes of this source; changes with the source, its images and the rule.
     async fn mark(&self, job: &Job, source: &ObjectInfo) -> Result<ETag, Error> {
         let mut etags = vec![source.etag.clone()];
-        for image in &job.images {
+        let (rule, images): (&dyn fmt::Display, _) = match &job.task {
+            Task::Make { rule, images } => (rule, images.as_slice()),
+            Task::Copy { hidden } => (hidden, &[][..]),
+        };
+        for image in images {
             let info = self
                 .storage(image.bucket)
                 .head(&image.key, image.version.as_ref())
                 .await?;
             etags.push(info.etag);
         }
-        Ok(result_etag(etags.iter(), &job.operation.rule))
+        Ok(result_etag(etags.iter(), rule))
     }
 
     /// Leaves a small document beside the results, so that a failure can be found.

@@ -15,39 +15,67 @@ use crate::error::Error;
 use crate::storage::{self, ByteStream};
 
 /// Lets so many requests process at once; a bounded number waits.
+///
+/// Two steps: an entry, with which a request may open and read its sources, and a place, in which it processes them.
+/// There are twice as many entries as places, so that some read while others process. Whoever waits for an entry holds
+/// nothing: the memory of sources is bounded by the entries, however many wait.
 pub(crate) struct Gate {
+    entries: Arc<Semaphore>,
     places: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
 }
 
+/// The right to hold sources; given back when dropped.
+pub(crate) struct Entry {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// The right to process; given back when dropped.
+pub(crate) struct Place {
+    _permit: OwnedSemaphorePermit,
+}
+
 impl Gate {
     pub(crate) fn new(places: usize, queue: usize) -> Self {
         Self {
+            entries: Arc::new(Semaphore::new(places * 2)),
             places: Arc::new(Semaphore::new(places)),
             waiting: AtomicUsize::new(0),
             queue,
         }
     }
 
-    /// A place, which is given back when the permit is dropped.
-    pub(crate) async fn enter(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Error> {
-        if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
-            return Ok(permit);
+    /// An entry, unless too many wait for one already.
+    pub(crate) async fn enter(&self, deadline: Instant) -> Result<Entry, Error> {
+        if let Ok(permit) = Arc::clone(&self.entries).try_acquire_owned() {
+            return Ok(Entry { _permit: permit });
         }
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.queue {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return Err(Error::Overload);
         }
-        let waiting = Waiting(&self.waiting);
-        let permit =
-            tokio::time::timeout_at(deadline.into(), Arc::clone(&self.places).acquire_owned())
-                .await;
-        drop(waiting);
-        permit
-            .map_err(|_| Error::Overload)?
-            .map_err(|closed| Error::Internal(Box::new(closed)))
+        let _waiting = Waiting(&self.waiting);
+        let permit = acquire(&self.entries, deadline).await?;
+        Ok(Entry { _permit: permit })
     }
+
+    /// A place for one that has entered. Nobody waits for an entry, or for bytes, while holding a place.
+    pub(crate) async fn place(&self, _entry: &Entry, deadline: Instant) -> Result<Place, Error> {
+        let permit = acquire(&self.places, deadline).await?;
+        Ok(Place { _permit: permit })
+    }
+}
+
+async fn acquire(
+    semaphore: &Arc<Semaphore>,
+    deadline: Instant,
+) -> Result<OwnedSemaphorePermit, Error> {
+    let acquired = Arc::clone(semaphore).acquire_owned();
+    tokio::time::timeout_at(deadline.into(), acquired)
+        .await
+        .map_err(|_| Error::Overload)?
+        .map_err(|closed| Error::Internal(Box::new(closed)))
 }
 
 /// Counts itself out, also where the waiting request is dropped.
@@ -191,13 +219,13 @@ impl io::Write for Bounded {
     }
 }
 
-/// Sends a result as it is made. `place` is given back when the last byte is written.
-pub(crate) fn stream(made: Made, timer: Timer, place: OwnedSemaphorePermit) -> ByteStream {
+/// Sends a result as it is made. `entry` and `place` are given back when the last byte is written.
+pub(crate) fn stream(made: Made, timer: Timer, entry: Entry, place: Place) -> ByteStream {
     // Unbounded, as the result is: a slow reader must hold neither a place at the gate nor the deadline's clock.
     let (sender, receiver) = mpsc::unbounded_channel::<Result<Bytes, storage::Error>>();
     let guard = timer.guard();
     tokio::task::spawn_blocking(move || {
-        let _place = place;
+        let _held = (entry, place);
         let mut out = Sending {
             sender: sender.clone(),
             buffer: Vec::with_capacity(Sending::BLOCK_BYTES),

@@ -2,6 +2,7 @@
 
 mod animate;
 mod authority;
+mod bounds;
 mod interlace;
 mod modes;
 mod objects;
