@@ -18,13 +18,14 @@ pub(crate) enum Verdict {
     PreconditionFailed,
 }
 
-/// True where there is something for [`evaluate`] to weigh.
+/// True where there is something for [`evaluate`] or [`range_applies`] to weigh.
 pub(crate) fn are_given(headers: &HeaderMap) -> bool {
     [
         header::IF_MATCH,
         header::IF_UNMODIFIED_SINCE,
         header::IF_NONE_MATCH,
         header::IF_MODIFIED_SINCE,
+        header::IF_RANGE,
     ]
     .iter()
     .any(|name| headers.contains_key(name))

@@ -1,8 +1,9 @@
 //! The plain object API around the rules: put, get, delete, copy, list and multipart uploads.
 
-use auth::policy::Action;
+use std::ops::Range;
 use std::time::SystemTime;
 
+use auth::policy::Action;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -16,14 +17,18 @@ use crate::escape;
 use crate::hosts::{self, Asked};
 use crate::service::{Call, Service};
 use crate::storage::{
-    Attributes, ETag, GetOptions, ListOptions, ObjectInfo, ObjectKey, PutOptions, UploadId, Version,
+    self, Attributes, ByteRange, ByteStream, ETag, GetOptions, ListOptions, Object, ObjectInfo,
+    ObjectKey, Precondition, PutOptions, UploadId, Version,
 };
+use crate::work;
 use crate::xml::{Element, Writer};
 
 /// Keys in one page of a list at most.
 const MAX_KEYS: usize = 1000;
 /// Bytes that all user metadata of an object may take together, as S3 has it.
 const MAX_METADATA_BYTES: usize = 2048;
+/// How often a conditional GET is tried that a PUT came before.
+const ATTEMPTS: usize = 5;
 const META: &str = "x-cos-meta-";
 
 impl Service {
@@ -37,84 +42,99 @@ impl Service {
             self.may(call, Action::GetObject, &key)?;
         }
         let overrides = response_overrides(call)?;
-        let storage = self.storage(call.place.bucket);
-        let version = call.version();
-        let info = storage.head(&key, version.as_ref()).await?;
-        match conditions::evaluate(&call.headers, &info.etag, info.last_modified) {
-            Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
-            Verdict::NotModified => return Ok(self.not_modified(call, &key, &info)),
-            Verdict::Proceed => {}
-        }
-        let range = conditions::range(&call.headers)
-            .filter(|_| conditions::range_applies(&call.headers, &info.etag, info.last_modified));
-        let mut response = if head {
-            let mut response = Response::new(Body::Empty);
-            let len = match range {
-                None => info.size,
-                Some(range) => {
-                    let bytes = range
-                        .resolve(info.size)
-                        .ok_or(Error::InvalidRange { size: info.size })?;
-                    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-                    let content_range = content_range(&bytes, info.size);
-                    set(
-                        response.headers_mut(),
-                        header::CONTENT_RANGE,
-                        &content_range,
-                    );
-                    bytes.end - bytes.start
-                }
-            };
-            set(
-                response.headers_mut(),
-                header::CONTENT_LENGTH,
-                &len.to_string(),
-            );
-            response
+        let mut response = if head || conditions::are_given(&call.headers) {
+            self.weighed(call, &key, head).await?
         } else {
             let options = GetOptions {
-                range,
-                version,
-                if_match: Some(info.etag.clone()),
+                range: conditions::range(&call.headers),
+                version: call.version(),
+                if_match: None,
             };
-            let object = storage.get(&key, options).await?;
-            let len = object
-                .range
-                .as_ref()
-                .map_or(object.info.size, |range| range.end - range.start);
-            let mut response = Response::new(Body::Stream {
-                stream: object.body,
-                len: Some(len),
-            });
-            set(
-                response.headers_mut(),
-                header::CONTENT_LENGTH,
-                &len.to_string(),
-            );
-            if let Some(range) = object.range {
-                *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-                let content_range = content_range(&range, object.info.size);
-                set(
-                    response.headers_mut(),
-                    header::CONTENT_RANGE,
-                    &content_range,
-                );
-            }
-            response
+            let storage = self.storage(call.place.bucket);
+            let Object { info, range, body } = storage.get(&key, options).await?;
+            self.found(call, &key, &info, range.as_ref(), Some(body))
         };
+        for (name, value) in overrides {
+            response.headers_mut().insert(name, value);
+        }
+        Ok(response)
+    }
+
+    /// HEAD, and GET with conditions: the state that was weighed is the one that is answered with.
+    async fn weighed(
+        &self,
+        call: &Call,
+        key: &ObjectKey,
+        head: bool,
+    ) -> Result<Response<Body>, Error> {
+        let storage = self.storage(call.place.bucket);
+        let version = call.version();
+        for _ in 0..ATTEMPTS {
+            let info = storage.head(key, version.as_ref()).await?;
+            match conditions::evaluate(&call.headers, &info.etag, info.last_modified) {
+                Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
+                Verdict::NotModified => return Ok(self.not_modified(call, key, &info)),
+                Verdict::Proceed => {}
+            }
+            let range = conditions::range(&call.headers).filter(|_| {
+                conditions::range_applies(&call.headers, &info.etag, info.last_modified)
+            });
+            if head {
+                let unmet = Error::InvalidRange { size: info.size };
+                let resolve = |range: ByteRange| range.resolve(info.size).ok_or(unmet);
+                let range = range.map(resolve).transpose()?;
+                return Ok(self.found(call, key, &info, range.as_ref(), None));
+            }
+            let options = GetOptions {
+                range,
+                version: version.clone(),
+                if_match: Some(info.etag),
+            };
+            match storage.get(key, options).await {
+                Ok(Object { info, range, body }) => {
+                    return Ok(self.found(call, key, &info, range.as_ref(), Some(body)));
+                }
+                // Replaced since it was weighed: what is there now is weighed in turn.
+                Err(storage::Error::PreconditionFailed(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let text = format!("`{key}` is replaced all the time");
+        Err(Error::Storage(storage::Error::Unavailable(text)))
+    }
+
+    /// 200 or 206: what is told of an object, and its bytes but for HEAD.
+    fn found(
+        &self,
+        call: &Call,
+        key: &ObjectKey,
+        info: &ObjectInfo,
+        range: Option<&Range<u64>>,
+        body: Option<ByteStream>,
+    ) -> Response<Body> {
+        let len = range.map_or(info.size, |range| range.end - range.start);
+        let mut response = Response::new(body.map_or(Body::Empty, |stream| Body::Stream {
+            stream,
+            len: Some(len),
+        }));
+        if range.is_some() {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
         let headers = response.headers_mut();
-        describe(headers, &info);
-        if !headers.contains_key(header::CACHE_CONTROL) {
+        set(headers, header::CONTENT_LENGTH, &len.to_string());
+        if let Some(range) = range {
+            let content_range = content_range(range, info.size);
+            set(headers, header::CONTENT_RANGE, &content_range);
+        }
+        describe(headers, info);
+        if info.attributes.cache_control.is_none() {
             set(
                 headers,
                 header::CACHE_CONTROL,
-                &self.cache_control(call, &key),
+                &self.cache_control(call, key),
             );
         }
-        for (name, value) in overrides {
-            headers.insert(name, value);
-        }
-        Ok(response)
+        response
     }
 
     /// 304, with the length that one SDK needs to see.
@@ -133,11 +153,11 @@ impl Service {
             header::LAST_MODIFIED,
             &httpdate::fmt_http_date(info.last_modified),
         );
-        set(
-            headers,
-            header::CACHE_CONTROL,
-            &self.cache_control(call, key),
-        );
+        let cache_control = match &info.attributes.cache_control {
+            Some(own) => own.clone(),
+            None => self.cache_control(call, key),
+        };
+        set(headers, header::CACHE_CONTROL, &cache_control);
         set(headers, header::CONTENT_LENGTH, "0");
         response
     }
@@ -147,7 +167,7 @@ impl Service {
         let key = call.key()?;
         self.may(call, Action::PutObject, &key)?;
         let options = put_options(&call.headers)?;
-        check_body(call)?;
+        check_body(call).await?;
         let storage = self.storage(call.place.bucket);
         let info = storage.put(&key, call.body.clone(), options).await?;
         let mut response = Response::new(Body::Empty);
@@ -172,7 +192,12 @@ impl Service {
 
     /// `POST /?delete`: up to 1000 keys at once.
     pub(crate) async fn delete_objects(&self, call: &Call) -> Result<Response<Body>, Error> {
-        check_body(call)?;
+        if call.header("content-md5").is_none_or(str::is_empty) {
+            // What is deleted stands in the body alone.
+            let text = "?delete needs the header Content-MD5, the base64 of the body's MD5";
+            return Err(Error::InvalidArgument(text.to_owned()));
+        }
+        check_body(call).await?;
         let document = Element::parse(&call.body)?;
         if document.name != "Delete" {
             return Err(Error::MalformedXml(format!(
@@ -277,35 +302,37 @@ impl Service {
         if conditions::evaluate(&conditional, &info.etag, info.last_modified) != Verdict::Proceed {
             return Err(Error::PreconditionFailed);
         }
-        let attributes = if replace {
-            options.attributes.clone()
-        } else {
-            info.attributes.clone()
-        };
         let stored = if from.bucket == call.place.bucket {
             if from_key == key && !replace {
                 let text = "an object can be copied onto itself only with x-cos-metadata-directive: Replaced";
                 return Err(Error::InvalidArgument(text.to_owned()));
             }
+            let attributes = replace.then_some(options.attributes);
             self.storage(from.bucket)
                 .copy(
                     &from_key,
                     version.as_ref(),
                     &key,
-                    replace.then_some(attributes),
+                    attributes,
+                    options.precondition,
                 )
                 .await?
         } else {
             let get = GetOptions {
                 version,
-                if_match: Some(info.etag),
+                // What was weighed is what is copied.
+                if_match: (!conditional.is_empty()).then_some(info.etag),
                 ..GetOptions::default()
             };
             let object = self.storage(from.bucket).get(&from_key, get).await?;
             let bytes = object.body.collect(self.config.limits.put_bytes).await?;
             let put = PutOptions {
-                attributes,
-                ..options
+                attributes: if replace {
+                    options.attributes
+                } else {
+                    object.info.attributes
+                },
+                precondition: options.precondition,
             };
             self.storage(call.place.bucket)
                 .put(&key, bytes, put)
@@ -339,7 +366,7 @@ impl Service {
             max,
         };
         let listing = if max == 0 {
-            crate::storage::Listing::default()
+            storage::Listing::default()
         } else {
             self.storage(call.place.bucket).list(options).await?
         };
@@ -392,7 +419,14 @@ impl Service {
     pub(crate) async fn create_multipart(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
         self.may(call, Action::InitiateMultipartUpload, &key)?;
-        let attributes = put_options(&call.headers)?.attributes;
+        let PutOptions {
+            attributes,
+            precondition,
+        } = put_options(&call.headers)?;
+        if precondition != Precondition::None {
+            let text = "x-cos-forbid-overwrite, If-None-Match and If-Match with ?uploads; they count at the completion";
+            return Err(Error::NotSupported(text.to_owned()));
+        }
         let upload = self
             .storage(call.place.bucket)
             .create_multipart(&key, attributes)
@@ -426,8 +460,9 @@ impl Service {
             .ok_or_else(|| {
                 Error::InvalidArgument(format!("partNumber: expected 1 to 10000, found `{text}`"))
             })?;
-        check_body(call)?;
-        let crc64 = crate::storage::crc64(&call.body);
+        check_body(call).await?;
+        let body = call.body.clone();
+        let crc64 = work::run(move || Ok(storage::crc64(&body))).await?;
         let etag = self
             .storage(call.place.bucket)
             .put_part(&key, upload, number, call.body.clone())
@@ -577,6 +612,7 @@ pub(crate) fn parts_named(body: &[u8]) -> Result<Vec<(u32, ETag)>, Error> {
     }
 }
 
+const FORBID_OVERWRITE: HeaderName = HeaderName::from_static("x-cos-forbid-overwrite");
 pub(crate) const CRC64: HeaderName = HeaderName::from_static("x-cos-hash-crc64ecma");
 
 /// An XML answer.
@@ -682,7 +718,7 @@ pub(crate) fn put_options(headers: &HeaderMap) -> Result<PutOptions, Error> {
         }
     }
     if bytes > MAX_METADATA_BYTES {
-        return Err(Error::Storage(crate::storage::Error::MetadataTooLarge {
+        return Err(Error::Storage(storage::Error::MetadataTooLarge {
             found: bytes,
             limit: MAX_METADATA_BYTES,
         }));
@@ -702,23 +738,34 @@ pub(crate) fn put_options(headers: &HeaderMap) -> Result<PutOptions, Error> {
             return Err(Error::NotSupported(format!("the header {name}: {value}")));
         }
     }
-    let forbid = headers
-        .get("x-cos-forbid-overwrite")
-        .is_some_and(|value| value == "true");
-    let if_absent = forbid
-        || headers
-            .get(header::IF_NONE_MATCH)
-            .is_some_and(|value| value == "*");
-    let if_match = text(&header::IF_MATCH)?.map(|tag| ETag::new(&tag));
     Ok(PutOptions {
         attributes,
-        if_match,
-        if_absent,
+        precondition: precondition(headers)?,
     })
 }
 
+/// What the headers of a request that stores something demand of the key: `x-cos-forbid-overwrite: true` or
+/// `If-None-Match: *`, or `If-Match` with a tag.
+pub(crate) fn precondition(headers: &HeaderMap) -> Result<Precondition, Error> {
+    let is = |name: HeaderName, wanted: &str| headers.get(name).is_some_and(|v| v == wanted);
+    let absent = is(FORBID_OVERWRITE, "true") || is(header::IF_NONE_MATCH, "*");
+    let etag = headers
+        .get(header::IF_MATCH)
+        .filter(|tag| !tag.is_empty())
+        .map(|tag| String::from_utf8_lossy(tag.as_bytes()));
+    match (absent, etag) {
+        (true, Some(_)) => Err(Error::InvalidArgument(
+            "If-Match asks for an object, If-None-Match or x-cos-forbid-overwrite for none; give one of them"
+                .to_owned(),
+        )),
+        (true, None) => Ok(Precondition::Absent),
+        (false, Some(tag)) => Ok(Precondition::Match(ETag::new(&tag))),
+        (false, None) => Ok(Precondition::None),
+    }
+}
+
 /// Holds a body to its limit, its announced length and its digest.
-pub(crate) fn check_body(call: &Call) -> Result<(), Error> {
+pub(crate) async fn check_body(call: &Call) -> Result<(), Error> {
     if let Some(announced) = call.header("content-length")
         && announced.parse() != Ok(call.body.len())
     {
@@ -735,7 +782,9 @@ pub(crate) fn check_body(call: &Call) -> Result<(), Error> {
         .ok()
         .filter(|digest| digest.len() == 16)
         .ok_or_else(|| Error::InvalidDigest(given.to_owned()))?;
-    if Md5::digest(&call.body)[..] != given[..] {
+    let body = call.body.clone();
+    let found = work::run(move || Ok(Md5::digest(&body))).await?;
+    if found[..] != given[..] {
         return Err(Error::BadDigest);
     }
     Ok(())
@@ -767,7 +816,7 @@ pub(crate) fn response_overrides(call: &Call) -> Result<Vec<(HeaderName, HeaderV
     Ok(overrides)
 }
 
-fn content_range(range: &std::ops::Range<u64>, size: u64) -> String {
+fn content_range(range: &Range<u64>, size: u64) -> String {
     format!("bytes {}-{}/{size}", range.start, range.end - 1)
 }
 

@@ -18,7 +18,7 @@ use crate::images::SourceName;
 use crate::object::{self, set, tell_stored};
 use crate::pic_operations::{Operation, PicOperations};
 use crate::service::{Call, PIC_OPERATIONS, Service};
-use crate::storage::{Attributes, ETag, ObjectInfo, ObjectKey, PutOptions, UploadId};
+use crate::storage::{Attributes, ETag, ObjectInfo, ObjectKey, Precondition, PutOptions, UploadId};
 use crate::work::{self, Entry, Timer};
 use crate::xml::Writer;
 
@@ -78,7 +78,7 @@ impl Service {
         self.may(call, Action::PutObject, &key)?;
         let document = self.pic_operations(call)?;
         let options = object::put_options(&call.headers)?;
-        object::check_body(call)?;
+        object::check_body(call).await?;
         let jobs = self.jobs(call, &document, &key)?;
         let overwrites = jobs
             .iter()
@@ -168,8 +168,9 @@ impl Service {
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
         self.may(call, Action::CompleteMultipartUpload, &key)?;
-        object::check_body(call)?;
+        object::check_body(call).await?;
         let parts = object::parts_named(&call.body)?;
+        let precondition = object::precondition(&call.headers)?;
         let document = if call.headers.contains_key(PIC_OPERATIONS) {
             Some(self.pic_operations(call)?)
         } else {
@@ -196,7 +197,9 @@ impl Service {
             Some(_) => Some(self.gate.enter(timer.deadline).await?),
             None => None,
         };
-        let original = storage.complete_multipart(&key, upload, &parts).await?;
+        let original = storage
+            .complete_multipart(&key, upload, &parts, precondition)
+            .await?;
         let mut answer = Writer::new("CompleteMultipartUploadResult");
         let location = self.location(call, call.place.bucket, &key);
         answer
@@ -446,8 +449,10 @@ impl Service {
                     content_type: Some(output.content_type),
                     ..Attributes::default()
                 },
-                if_match: guard.as_ref().and_then(replaces),
-                if_absent: false,
+                precondition: guard
+                    .as_ref()
+                    .and_then(replaces)
+                    .map_or(Precondition::None, Precondition::Match),
             };
             let size = output.bytes.len() as u64;
             let info = self

@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 
 use super::{
     Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, Listing, ObjectInfo, ObjectKey,
-    PutOptions, Storage, UploadId, Version,
+    Precondition, PutOptions, Storage, UploadId, Version,
 };
 
 /// Runs every check.
@@ -32,6 +32,7 @@ pub async fn run(storage: &dyn Storage) {
     lists_by_delimiter(storage).await;
     lists_in_pages(storage).await;
     copies(storage).await;
+    holds_preconditions_of_copies_and_parts(storage).await;
     joins_parts(storage).await;
     refuses_wrong_parts(storage).await;
     aborts_uploads(storage).await;
@@ -291,18 +292,18 @@ pub async fn streams_large_objects(storage: &dyn Storage) {
     remove(storage, &["large"]).await;
 }
 
-/// `if_match` and `if_absent` hold or the request does nothing.
+/// Preconditions hold or the request does nothing.
 pub async fn holds_preconditions(storage: &dyn Storage) {
     let fails = |result: Result<ObjectInfo, Error>| match result {
         Err(Error::PreconditionFailed(found)) => assert_eq!(found, key("guarded")),
         other => panic!("the precondition must fail: {other:?}"),
     };
     let absent = PutOptions {
-        if_absent: true,
+        precondition: Precondition::Absent,
         ..PutOptions::default()
     };
     let matching = |etag: &ETag| PutOptions {
-        if_match: Some(etag.clone()),
+        precondition: Precondition::Match(etag.clone()),
         ..PutOptions::default()
     };
     let (name, body) = (key("guarded"), Bytes::from_static(b"second"));
@@ -561,7 +562,8 @@ pub async fn copies(storage: &dyn Storage) {
     let body = Bytes::from(noise(10_000));
     let put = storage.put(&source, body.clone(), put_options).await;
     let put = put.expect("put");
-    let copy = storage.copy(&source, None, &target, None).await;
+    let any = || Precondition::None;
+    let copy = storage.copy(&source, None, &target, None, any()).await;
     let copy = copy.expect("copy");
     assert_eq!(copy.etag, put.etag);
     let (info, bytes) = get(storage, target.as_str()).await;
@@ -573,15 +575,54 @@ pub async fn copies(storage: &dyn Storage) {
     };
     // Onto itself as well: that is how attributes are changed.
     for to in [&target, &source] {
-        let copy = storage.copy(&source, None, to, Some(others.clone())).await;
+        let replaced = Some(others.clone());
+        let copy = storage.copy(&source, None, to, replaced, any()).await;
         assert_eq!(copy.expect("copy").attributes, others);
         let (info, bytes) = get(storage, to.as_str()).await;
         assert!(bytes == body && info.attributes == others);
     }
-    match storage.copy(&key("copied/none"), None, &target, None).await {
+    let none = key("copied/none");
+    match storage.copy(&none, None, &target, None, any()).await {
         Err(Error::NotFound(found)) => assert_eq!(found.as_str(), "copied/none"),
         other => panic!("a source that is not there: {other:?}"),
     }
+    remove(storage, &[source.as_str(), target.as_str()]).await;
+}
+
+/// A copy, or the end of an upload, over a key that holds something else than it must leaves both as they were.
+pub async fn holds_preconditions_of_copies_and_parts(storage: &dyn Storage) {
+    let (source, target) = (key("conditions/source"), key("conditions/target"));
+    let other = Precondition::Match(ETag::new("00000000000000000000000000000000"));
+    let held = put(storage, source.as_str(), b"source").await.etag;
+    let upload = storage
+        .create_multipart(&target, Attributes::default())
+        .await;
+    let upload = upload.expect("an upload begins");
+    let body = Bytes::from_static(b"part");
+    let part = storage.put_part(&target, &upload, 1, body).await;
+    let parts = [(1, part.expect("a part is stored"))];
+    let fails = |result: Result<ObjectInfo, Error>| match result {
+        Err(Error::PreconditionFailed(found)) => assert_eq!(found, target),
+        other => panic!("the precondition must fail: {other:?}"),
+    };
+    let copy = |condition| storage.copy(&source, None, &target, None, condition);
+    let complete = |condition| storage.complete_multipart(&target, &upload, &parts, condition);
+
+    fails(copy(other.clone()).await);
+    fails(complete(other.clone()).await);
+    is_missing(storage, target.as_str()).await;
+    let copied = copy(Precondition::Absent).await.expect("nothing is there");
+    fails(copy(Precondition::Absent).await);
+    fails(copy(other.clone()).await);
+    fails(complete(Precondition::Absent).await);
+    fails(complete(other).await);
+    assert_eq!(get(storage, target.as_str()).await.1, &b"source"[..]);
+    assert_eq!(copied.etag, held);
+    let copied = copy(Precondition::Match(held)).await;
+    let held = copied.expect("the tag is right").etag;
+    let done = complete(Precondition::Match(held)).await;
+    assert_eq!(done.expect("the tag is right").size, 4);
+    assert_eq!(get(storage, target.as_str()).await.1, &b"part"[..]);
     remove(storage, &[source.as_str(), target.as_str()]).await;
 }
 
@@ -626,7 +667,9 @@ pub async fn joins_parts(storage: &dyn Storage) {
         assert_eq!(part.etag, tags[&part.number], "the later part 1 counts");
     }
     let tags: Vec<(u32, ETag)> = tags.into_iter().collect();
-    let done = storage.complete_multipart(&name, &upload, &tags).await;
+    let done = storage
+        .complete_multipart(&name, &upload, &tags, Precondition::None)
+        .await;
     let done = done.expect("the parts are joined");
     let (info, bytes) = get(storage, name.as_str()).await;
     assert!(bytes == [one, two, three].concat(), "bytes in order");
@@ -655,23 +698,35 @@ pub async fn refuses_wrong_parts(storage: &dyn Storage) {
         tags.push((number, put.expect("a part is stored")));
     }
     let absent = vec![tags[0].clone(), (3, tags[1].1.clone())];
-    match storage.complete_multipart(&name, &upload, &absent).await {
+    match storage
+        .complete_multipart(&name, &upload, &absent, Precondition::None)
+        .await
+    {
         Err(Error::InvalidPart(_)) => {}
         other => panic!("a part that was not uploaded: {other:?}"),
     }
     let swapped = vec![(1, tags[1].1.clone()), (2, tags[0].1.clone())];
-    match storage.complete_multipart(&name, &upload, &swapped).await {
+    match storage
+        .complete_multipart(&name, &upload, &swapped, Precondition::None)
+        .await
+    {
         Err(Error::InvalidPart(_)) => {}
         other => panic!("parts with other tags: {other:?}"),
     }
     let falling = vec![tags[1].clone(), tags[0].clone()];
-    match storage.complete_multipart(&name, &upload, &falling).await {
+    match storage
+        .complete_multipart(&name, &upload, &falling, Precondition::None)
+        .await
+    {
         Err(Error::InvalidPartOrder) => {}
         other => panic!("parts in falling order: {other:?}"),
     }
     is_missing(storage, name.as_str()).await;
     let unknown = UploadId("../../0123456789abcdef".to_owned());
-    match storage.complete_multipart(&name, &unknown, &tags).await {
+    match storage
+        .complete_multipart(&name, &unknown, &tags, Precondition::None)
+        .await
+    {
         Err(Error::NoSuchUpload(_)) => {}
         other => panic!("an upload that never was: {other:?}"),
     }
@@ -679,7 +734,9 @@ pub async fn refuses_wrong_parts(storage: &dyn Storage) {
         Err(Error::NoSuchUpload(_)) => {}
         other => panic!("another key's upload: {other:?}"),
     }
-    let done = storage.complete_multipart(&name, &upload, &tags).await;
+    let done = storage
+        .complete_multipart(&name, &upload, &tags, Precondition::None)
+        .await;
     assert_eq!(done.expect("still open").size, 2 * PART as u64);
     remove(storage, &[name.as_str()]).await;
 }

@@ -38,7 +38,7 @@ use self::read::only_version;
 use self::store::{Store, other, within};
 use super::{
     Attributes, ByteStream, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
-    ObjectKey, OpenUpload, Part, PutOptions, Storage, UploadId, Version,
+    ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version,
 };
 
 /// A folder as a storage. Cheap to clone.
@@ -128,6 +128,7 @@ impl Storage for Folder {
         version: Option<&Version>,
         target: &ObjectKey,
         attributes: Option<Attributes>,
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
         let (source, version, target) = (source.clone(), version.cloned(), target.clone());
         self.run(move |store| {
@@ -139,7 +140,7 @@ impl Storage for Folder {
             let sums = digest.finish();
             let options = PutOptions {
                 attributes: attributes.unwrap_or(info.attributes),
-                ..PutOptions::default()
+                precondition,
             };
             store.commit(&target, &temporary, &sums.etag(), sums.crc64, options)
         })
@@ -178,9 +179,10 @@ impl Storage for Folder {
         key: &ObjectKey,
         upload: &UploadId,
         parts: &[(u32, ETag)],
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
         let (key, upload, parts) = (key.clone(), upload.clone(), parts.to_vec());
-        self.run(move |store| store.complete_multipart(&key, &upload, &parts))
+        self.run(move |store| store.complete_multipart(&key, &upload, &parts, precondition))
             .await
     }
 

@@ -47,13 +47,15 @@ pub trait Storage: Send + Sync {
     /// Keys in byte order, a page at a time.
     async fn list(&self, options: ListOptions) -> Result<Listing, Error>;
 
-    /// Copies an object within this storage; `attributes` replaces the source's if given.
+    /// Copies an object within this storage; `attributes` replaces the source's if given. The precondition is on
+    /// what the target holds.
     async fn copy(
         &self,
         source: &ObjectKey,
         version: Option<&Version>,
         target: &ObjectKey,
         attributes: Option<Attributes>,
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error>;
 
     /// Begins a multipart upload.
@@ -75,12 +77,14 @@ pub trait Storage: Send + Sync {
     /// The parts stored so far, by number.
     async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error>;
 
-    /// Joins the named parts, in the order given, into the object, and ends the upload.
+    /// Joins the named parts, in the order given, into the object, and ends the upload; if the precondition does not
+    /// hold, the upload stays open.
     async fn complete_multipart(
         &self,
         key: &ObjectKey,
         upload: &UploadId,
         parts: &[(u32, ETag)],
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error>;
 
     /// Uploads that are open, for keys that begin with `prefix`, in byte order of their keys.
@@ -265,10 +269,20 @@ impl Stream for ByteStream {
 pub struct PutOptions {
     /// What the client says of the object.
     pub attributes: Attributes,
-    /// Only over an object with this tag, else [`Error::PreconditionFailed`].
-    pub if_match: Option<ETag>,
-    /// Only where nothing is, else [`Error::PreconditionFailed`].
-    pub if_absent: bool,
+    /// What the key must hold before.
+    pub precondition: Precondition,
+}
+
+/// What a key must hold for something to be stored under it, else [`Error::PreconditionFailed`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    /// Anything or nothing.
+    #[default]
+    None,
+    /// Nothing.
+    Absent,
+    /// An object with this tag.
+    Match(ETag),
 }
 
 /// Which keys to list.
@@ -347,7 +361,7 @@ pub enum Error {
     /// The storage refused, to the service as a whole.
     #[error("the storage denied access to `{0}`")]
     Denied(ObjectKey),
-    /// `if_match` or `if_absent` did not hold.
+    /// A [`Precondition`], or `if_match`, did not hold.
     #[error("`{0}` is not in the state that the request asked for")]
     PreconditionFailed(ObjectKey),
     /// The range begins behind the end.

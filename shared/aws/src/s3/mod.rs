@@ -18,7 +18,7 @@ use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::storage::{
     Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
-    ObjectKey, OpenUpload, Part, PutOptions, Storage, UploadId, Version, crc64,
+    ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version, crc64,
 };
 
 use attributes::{object_info, with_attributes};
@@ -158,6 +158,21 @@ fn content_range(header: &str) -> Option<((u64, u64), u64)> {
     ))
 }
 
+fn if_match(precondition: &Precondition) -> Option<String> {
+    match precondition {
+        Precondition::Match(etag) => Some(etag.to_string()),
+        Precondition::None | Precondition::Absent => None,
+    }
+}
+
+fn if_none_match(precondition: &Precondition) -> Option<String> {
+    (*precondition == Precondition::Absent).then(|| "*".to_owned())
+}
+
+fn is_match(precondition: &Precondition) -> bool {
+    matches!(precondition, Precondition::Match(_))
+}
+
 fn part_number(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -250,14 +265,14 @@ impl Storage for S3 {
             .put_object()
             .bucket(&self.bucket)
             .key(self.full(key))
-            .set_if_match(options.if_match.as_ref().map(ETag::to_string))
-            .set_if_none_match(options.if_absent.then(|| "*".to_owned()))
+            .set_if_match(if_match(&options.precondition))
+            .set_if_none_match(if_none_match(&options.precondition))
             .body(SdkStream::from(body));
         let output = within(with_attributes!(request, &options.attributes, Some(crc64)).send())
             .await
             .map_err(|failure| match failure.about(self.about(key)) {
                 // Nothing is there, so it has not the tag that was asked for.
-                Error::NotFound(key) if options.if_match.is_some() => {
+                Error::NotFound(key) if is_match(&options.precondition) => {
                     Error::PreconditionFailed(key)
                 }
                 error => error,
@@ -297,6 +312,7 @@ impl Storage for S3 {
         version: Option<&Version>,
         target: &ObjectKey,
         attributes: Option<Attributes>,
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
         let about = About {
             version,
@@ -317,6 +333,8 @@ impl Storage for S3 {
             .copy_object()
             .bucket(&self.bucket)
             .key(self.full(target))
+            .set_if_match(if_match(&precondition))
+            .set_if_none_match(if_none_match(&precondition))
             .copy_source(copy_source);
         let answer = if let Some(attributes) = &attributes {
             let crc64 = self.head(source, version).await?.crc64;
@@ -325,8 +343,16 @@ impl Storage for S3 {
         } else {
             Box::pin(within(request.send())).await
         };
-        answer.map_err(|failure| failure.about(about))?;
-        self.head(target, None).await
+        match answer.map_err(|failure| failure.about(about)) {
+            Ok(_) => self.head(target, None).await,
+            // The condition was on the target. Of two keys that may be missing S3 does not tell which is.
+            Err(Error::PreconditionFailed(_)) => Err(Error::PreconditionFailed(target.clone())),
+            Err(Error::NotFound(_)) if is_match(&precondition) => {
+                self.head(source, version).await?;
+                Err(Error::PreconditionFailed(target.clone()))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn create_multipart(
@@ -405,6 +431,7 @@ impl Storage for S3 {
         key: &ObjectKey,
         upload: &UploadId,
         parts: &[(u32, ETag)],
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
         let about = self.of_upload(key, upload)?;
         if !parts.is_sorted_by(|(a, _), (b, _)| a < b) {
@@ -425,6 +452,8 @@ impl Storage for S3 {
                 .bucket(&self.bucket)
                 .key(self.full(key))
                 .upload_id(&upload.0)
+                .set_if_match(if_match(&precondition))
+                .set_if_none_match(if_none_match(&precondition))
                 .multipart_upload(
                     CompletedMultipartUpload::builder()
                         .set_parts(Some(named))
@@ -435,6 +464,10 @@ impl Storage for S3 {
         .await;
         match answer {
             Ok(_) => self.head(key, None).await,
+            // Nothing is there, so it has not the tag that was asked for.
+            Err(failure) if failure.code() == Some("NoSuchKey") && is_match(&precondition) => {
+                Err(Error::PreconditionFailed(key.clone()))
+            }
             // S3 does not tell the SDK which part it means.
             Err(failure) if matches!(failure.code(), Some("InvalidPart" | "MalformedXML")) => {
                 let stored = self.list_parts(key, upload).await.unwrap_or_default();

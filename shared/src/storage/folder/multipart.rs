@@ -13,7 +13,8 @@ use super::record::Stamp;
 use super::store::{Store, other, unique_name, within};
 use super::write::check_metadata;
 use super::{
-    Attributes, ETag, Error, ObjectInfo, ObjectKey, OpenUpload, Part, PutOptions, UploadId,
+    Attributes, ETag, Error, ObjectInfo, ObjectKey, OpenUpload, Part, Precondition, PutOptions,
+    UploadId,
 };
 
 const MAX_PART: u32 = 10_000;
@@ -143,6 +144,7 @@ impl Store {
         key: &ObjectKey,
         upload: &UploadId,
         wanted: &[(u32, ETag)],
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
         // Upload before key, here as everywhere: two locks are never waited for in a circle.
         let _lock = self.lock("upload", &upload.0)?;
@@ -172,7 +174,7 @@ impl Store {
         let etag = digest::etag(&digest::md5(&md5s), Some(wanted.len()));
         let options = PutOptions {
             attributes: begin.attributes,
-            ..PutOptions::default()
+            precondition,
         };
         let info = self.commit(key, &temporary, &etag, digest.finish().crc64, options)?;
         self.end(upload)?;

@@ -260,7 +260,7 @@ async fn part_tags_are_those_of_s3() {
         assert!(matches!(put, Err(Error::InvalidPart(found)) if found == number));
     }
     let info = folder
-        .complete_multipart(&name, &upload, &tags)
+        .complete_multipart(&name, &upload, &tags, Precondition::None)
         .await
         .unwrap();
     // MD5 of the MD5s of both, as `md5sum` and `xxd` have it.
@@ -310,7 +310,7 @@ async fn one_writer_is_the_first() {
         .map(|writer| {
             let folder = folder.clone();
             let options = PutOptions {
-                if_absent: true,
+                precondition: Precondition::Absent,
                 ..PutOptions::default()
             };
             tokio::spawn(async move {

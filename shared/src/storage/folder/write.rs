@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::record::{Record, Stamp};
 use super::store::{Store, Temporary, is_no_place, other, within};
-use super::{Attributes, ETag, Error, ObjectInfo, ObjectKey, PutOptions};
+use super::{Attributes, ETag, Error, ObjectInfo, ObjectKey, Precondition, PutOptions};
 
 /// Names and values of user metadata together, in bytes: what S3 takes, so that a laptop takes no more.
 const MAX_METADATA: usize = 2048;
@@ -24,13 +24,13 @@ impl Store {
     ) -> Result<ObjectInfo, Error> {
         check_metadata(&options.attributes)?;
         let _lock = self.lock("key", key.as_str())?;
-        if options.if_absent || options.if_match.is_some() {
-            let holds = match self.open(key) {
-                Ok((_, info)) => !options.if_absent && options.if_match == Some(info.etag),
-                Err(Error::NotFound(_)) => options.if_match.is_none(),
+        if options.precondition != Precondition::None {
+            let held = match self.open(key) {
+                Ok((_, info)) => Precondition::Match(info.etag),
+                Err(Error::NotFound(_)) => Precondition::Absent,
                 Err(error) => return Err(error),
             };
-            if !holds {
+            if options.precondition != held {
                 return Err(Error::PreconditionFailed(key.clone()));
             }
         }
@@ -68,8 +68,8 @@ impl Store {
     }
 
     pub(super) fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
-        let (escaped, plain) = self.places(key);
         let _lock = self.lock("key", key.as_str())?;
+        let (escaped, plain) = self.places(key);
         // The one that counts goes last, lest the other come to light.
         if let Some(path) = plain {
             self.remove(&path, Path::new("")).map_err(other)?;
