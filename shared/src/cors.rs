@@ -55,6 +55,27 @@ pub(crate) fn preflight(rules: &[Cors], headers: &HeaderMap) -> Option<Response<
     Some(response)
 }
 
+/// Whether a page of another origin than the host's may send this request; one that no page sends always may.
+///
+/// Browsers ask before most requests ([`preflight`]), but not before a POST of plain text. Its `Origin` they tell.
+pub(crate) fn may_come(rules: &[Cors], method: &Method, headers: &HeaderMap) -> bool {
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or(""));
+    // `none` is the user, by an address typed in.
+    if matches!(text("sec-fetch-site"), Some("same-origin" | "none")) {
+        return true;
+    }
+    let Some(origin) = text("origin") else {
+        return !headers.contains_key("sec-fetch-site");
+    };
+    let own = origin.split_once("://").map(|(_, host)| host);
+    let is_own =
+        own.is_some_and(|own| text("host").is_some_and(|host| host.eq_ignore_ascii_case(own)));
+    is_own
+        || rules
+            .iter()
+            .any(|rule| allows(rule, origin, method.as_str()))
+}
+
 /// Adds to an ordinary answer what lets a script of an allowed origin read it.
 pub(crate) fn annotate(
     rules: &[Cors],
@@ -119,5 +140,49 @@ fn fits(pattern: &str, text: &str) -> bool {
 fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_pages_need_a_rule() {
+        let rules = [Cors {
+            origins: vec!["https://*.example.com".to_owned()],
+            methods: vec!["POST".to_owned()],
+            headers: Vec::new(),
+            expose: Vec::new(),
+            max_age: 0,
+        }];
+        let foreign = "https://evil.example";
+        for (headers, may) in [
+            (&[][..], true),
+            (&[("origin", foreign)], false),
+            (&[("origin", "null")], false),
+            (&[("origin", "https://www.example.com")], true),
+            (&[("origin", "http://localhost:8080")], true),
+            (&[("origin", "http://localhost:9090")], false),
+            (&[("sec-fetch-site", "cross-site")], false),
+            (
+                &[("sec-fetch-site", "same-site"), ("origin", foreign)],
+                false,
+            ),
+            (
+                &[("sec-fetch-site", "same-origin"), ("origin", foreign)],
+                true,
+            ),
+            (&[("sec-fetch-site", "none")], true),
+        ] {
+            let mut all = HeaderMap::new();
+            insert(&mut all, header::HOST, "localhost:8080");
+            for (name, value) in headers {
+                all.insert(*name, HeaderValue::from_static(value));
+            }
+            assert_eq!(may_come(&rules, &Method::POST, &all), may, "{headers:?}");
+            let unnamed = may && !headers.contains(&("origin", "https://www.example.com"));
+            assert_eq!(may_come(&rules, &Method::PUT, &all), unnamed, "{headers:?}");
+        }
     }
 }

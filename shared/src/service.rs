@@ -232,6 +232,14 @@ impl Service {
         let place = hosts::find(&self.config, &host, raw_path, Asked::ByRequest)
             .map_err(Error::NoBucket)?;
         let caller = self.authenticate(&parts.method, raw_path, &raw_query, &parts.headers)?;
+        // A signature tells who means it. An unsigned request may be any page's that a browser has open: on loopback
+        // that browser is let in.
+        if matches!(caller, Caller::Anonymous)
+            && !matches!(parts.method, Method::GET | Method::HEAD)
+            && !cors::may_come(&self.config.cors, &parts.method, &parts.headers)
+        {
+            return Err(Error::CorsForbidden);
+        }
         let query = rules::split_query(&raw_query)?;
         let call = Call {
             method: parts.method,
