@@ -178,12 +178,13 @@ impl Store {
     pub(super) fn rename(&self, from: &Path, target: &Path) -> io::Result<()> {
         let folder = target.parent().filter(|path| !path.as_os_str().is_empty());
         for attempt in 0.. {
-            if let Some(folder) = folder {
-                self.root.create_dir_all(folder)?;
-            }
-            match self.root.rename(from, &self.root, target) {
-                // A folder made above can be pruned by a delete before the file is in it.
-                Err(error) if error.kind() == ErrorKind::NotFound && attempt < ATTEMPTS => {}
+            let made = folder.map_or(Ok(()), |folder| self.root.create_dir_all(folder));
+            match made.and_then(|()| self.root.rename(from, &self.root, target)) {
+                // A folder can be pruned by a delete while those below it are made, and before the file is in it.
+                // One that was there, and is gone when it is looked at, is told as being there already.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists)
+                        && attempt < ATTEMPTS => {}
                 Err(error) => return Err(error),
                 Ok(()) => break,
             }

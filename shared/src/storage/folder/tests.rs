@@ -326,6 +326,30 @@ async fn one_writer_is_the_first() {
     assert_eq!(count, 1);
 }
 
+/// Folders that one key's delete prunes are made again for another's put: every put lands, in its plain place.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn puts_and_deletes_in_one_folder_do_not_meet() {
+    let (outside, folder) = folder();
+    let tasks: Vec<_> = (0..8)
+        .map(|writer| {
+            let folder = folder.clone();
+            let root = outside.path().join("root");
+            tokio::spawn(async move {
+                let name = format!("deep/er/and/deeper/{writer}");
+                for round in 0..400 {
+                    put(&folder, &name, b"x").await;
+                    assert!(root.join(&name).is_file(), "{name} in round {round}");
+                    folder.delete(&key(&name)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(names(&folder).await, [""; 0]);
+}
+
 /// The other process of the test below: puts without end, until it is killed.
 #[tokio::test(flavor = "multi_thread")]
 async fn puts_until_killed() {
