@@ -561,18 +561,22 @@ mod raw {
                 });
             }
             let limits = self.limits;
-            for (name, zero) in [
-                ("animate_frames", limits.animate_frames < 2),
-                ("animate_side", limits.animate_side == 0),
-                ("source_bytes", limits.source_bytes == 0),
-                ("pixels", limits.pixels == 0),
-                ("side", limits.side == 0 || limits.side > 65_535),
-                ("deadline_seconds", limits.deadline_seconds == 0),
-                ("concurrency", limits.concurrency == 0),
-                ("threads", limits.threads == 0),
+            // The bounds of GIF and JPEG, and else what can only be a slip of the pen.
+            for (name, found, min, max) in [
+                ("animate_frames", limits.animate_frames as u64, 2, 1000),
+                ("animate_side", limits.animate_side.into(), 1, 65_535),
+                ("source_bytes", limits.source_bytes, 1, 1 << 32),
+                ("pixels", limits.pixels, 1, 65_535 * 65_535),
+                ("side", limits.side.into(), 1, 65_535),
+                ("put_bytes", limits.put_bytes, 1, 5 << 30),
+                ("deadline_seconds", limits.deadline_seconds, 1, 86_400),
+                ("concurrency", limits.concurrency as u64, 1, 10_000),
+                ("queue", limits.queue as u64, 0, 1_000_000),
+                ("threads", limits.threads as u64, 1, 1024),
             ] {
-                if zero {
-                    return Err(wrong(format!("limits.{name}"), "is out of range"));
+                if !(min..=max).contains(&found) {
+                    let reason = format!("expected {min} to {max}, found {found}");
+                    return Err(wrong(format!("limits.{name}"), reason));
                 }
             }
             let upload = match self.upload {
@@ -651,5 +655,60 @@ mod raw {
                 s3: self.s3,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(line: &str) -> Result<Config, Error> {
+        let text = format!("[[bucket]]\nname = \"b\"\nfolder = \".\"\n[limits]\n{line}\n");
+        let outside = Outside {
+            env: &|_| None,
+            file: &|_| Err(io::ErrorKind::NotFound.into()),
+        };
+        Config::parse(&text, &outside)
+    }
+
+    #[track_caller]
+    fn refuses(line: &str, message: &str) {
+        let error = limits(line).expect_err(line).to_string();
+        assert!(error.contains(message), "{line}: {error}");
+    }
+
+    #[test]
+    fn limits_say_what_was_found_and_what_is_allowed() {
+        for (name, min, max) in [
+            ("animate_frames", 2, 1000),
+            ("animate_side", 1, 65_535),
+            ("source_bytes", 1, 1 << 32),
+            ("pixels", 1, 65_535 * 65_535),
+            ("side", 1, 65_535),
+            ("put_bytes", 1, 5 << 30),
+            ("deadline_seconds", 1, 86_400),
+            ("concurrency", 1, 10_000),
+            ("queue", 0, 1_000_000),
+            ("threads", 1, 1024_u64),
+        ] {
+            for fits in [min, max] {
+                assert!(limits(&format!("{name} = {fits}")).is_ok(), "{name} {fits}");
+            }
+            let over = max + 1;
+            refuses(
+                &format!("{name} = {over}"),
+                &format!("`limits.{name}`: expected {min} to {max}, found {over}"),
+            );
+            if min > 0 {
+                let under = min - 1;
+                refuses(
+                    &format!("{name} = {under}"),
+                    &format!("`limits.{name}`: expected {min} to {max}, found {under}"),
+                );
+            }
+            refuses(&format!("{name} = -1"), name);
+            refuses(&format!("{name} = \"many\""), name);
+        }
+        refuses("sides = 5", "unknown field `sides`");
     }
 }
