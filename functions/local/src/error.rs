@@ -15,6 +15,9 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
+    /// The environment variable that holds the configuration holds no text.
+    #[error("the environment variable {0} is not UTF-8; it holds the configuration (TOML)")]
+    ConfigNotUnicode(&'static str),
     /// A file could not be written.
     #[error("cannot write `{}`", path.display())]
     Write {

@@ -1,5 +1,6 @@
 //! `mogr serve`: finds the configuration, opens the folders, listens, and stops cleanly.
 
+use std::env::VarError;
 use std::io::{self, IsTerminal};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -55,10 +56,13 @@ pub(crate) fn find_config(option: &ConfigOption) -> Result<Option<Found>, Error>
         })?;
         let base = path.parent().map(Path::to_owned).unwrap_or_default();
         (text, format!("`{}`", path.display()), base)
-    } else if let Ok(text) = std::env::var(CONFIG_VARIABLE) {
-        (text, format!("`{CONFIG_VARIABLE}`"), PathBuf::new())
     } else {
-        return Ok(None);
+        match std::env::var(CONFIG_VARIABLE) {
+            Ok(text) => (text, format!("`{CONFIG_VARIABLE}`"), PathBuf::new()),
+            Err(VarError::NotPresent) => return Ok(None),
+            // To go on as if it were not there would serve openly what was to be guarded.
+            Err(VarError::NotUnicode(_)) => return Err(Error::ConfigNotUnicode(CONFIG_VARIABLE)),
+        }
     };
     let outside = Outside {
         env: &|name| std::env::var(name).ok(),

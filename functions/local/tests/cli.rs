@@ -254,6 +254,23 @@ fn policies_are_checked() {
     fails(&["policy", "check", &path], 1, "maybe");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_configuration_that_is_no_text_is_not_overlooked() {
+    use std::os::unix::ffi::OsStringExt;
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mogr"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(folder.path())
+        .env("MOGR_CONFIG", std::ffi::OsString::from_vec(vec![0xff]))
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("MOGR_CONFIG"), "{errors}");
+    assert!(!folder.path().join("data").exists());
+}
+
 struct Serving {
     child: Child,
     lines: Vec<String>,
