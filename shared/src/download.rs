@@ -19,8 +19,6 @@ use crate::work::{self, Entry, Made, Place, Timer};
 
 /// Names the code of a failure that `ignore-error/1` hid.
 const IGNORED_ERROR: HeaderName = HeaderName::from_static("x-mogr-ignored-error");
-/// What stands in for a result is soon looked at again.
-const SHORT: &str = "max-age=60";
 
 impl Service {
     /// `GET /<key>?<rule>` and `HEAD` of it.
@@ -204,7 +202,11 @@ impl Service {
         let headers = response.headers_mut();
         object::describe(headers, &stored.info);
         headers.remove(header::ACCEPT_RANGES);
-        set(headers, header::CACHE_CONTROL, SHORT);
+        // What stands in for a result is soon looked at again, and by nobody but who may read the object.
+        let public = self.anonymous_may(Action::GetObject, call.place.bucket, key, None);
+        let whose = if public { "public" } else { "private" };
+        let short = format!("{whose}, max-age=60");
+        set(headers, header::CACHE_CONTROL, &short);
         set(headers, IGNORED_ERROR, hidden.answer().code);
         set(
             headers,

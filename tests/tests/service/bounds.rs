@@ -179,6 +179,22 @@ fn ignore_error_never_hides_what_it_must_not() {
 }
 
 #[test]
+fn what_stands_in_is_public_only_where_anyone_may_read() {
+    let rule = "/a.jpg?imageMogr2/interlace/7/ignore-error/1";
+    let here = r#"[anonymous]
+policy = """{"version":"2.0","statement":[{"effect":"allow","action":"cos:GetObject","resource":"*",
+"condition":{"ip_equal":{"qcs:ip":"127.0.0.1"}}}]}"""
+"#;
+    for (policy, expected) in [(OPEN, "public, max-age=60"), (here, "private, max-age=60")] {
+        let server = Server::with(policy);
+        server.file("a.jpg", &jpeg(8, 8, 0));
+        let answer = server.get(rule);
+        assert_eq!(answer.status, 200, "{}", answer.xml("Message"));
+        assert_eq!(answer.header("cache-control"), expected);
+    }
+}
+
+#[test]
 fn a_source_over_the_limit_is_refused_or_copied() {
     let server = Server::open();
     // One byte too long, and a JPEG by its beginning.

@@ -123,7 +123,7 @@ fn ignore_error_gives_the_original() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("x-mogr-ignored-error"), code);
         assert_eq!(answer.header("content-type"), "image/jpeg");
-        assert_eq!(answer.header("cache-control"), "max-age=60");
+        assert_eq!(answer.header("cache-control"), "public, max-age=60");
         let path = server.folder.path().join("bucket").join(key);
         assert_eq!(answer.body, std::fs::read(path).expect("a file"));
     }
