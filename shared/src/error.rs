@@ -109,6 +109,12 @@ pub enum Error {
         /// Bytes that came.
         found: usize,
     },
+    /// The body stopped coming.
+    #[error("the rest of the body did not come in time")]
+    SlowBody,
+    /// The connection ended before the body did, or the body is not what its framing says.
+    #[error("the body broke off, or is not chunked as its header says")]
+    BrokenBody,
     /// The body is too large.
     #[error("the body has more than the {limit} bytes allowed here; {way_out}")]
     EntityTooLarge {
@@ -261,7 +267,10 @@ impl Error {
             Self::InRule { source, .. } | Self::Told { source, .. } => source.answer(),
             Self::PreconditionFailed => answer(S::PRECONDITION_FAILED, "PreconditionFailed"),
             Self::InvalidRange { .. } => answer(S::RANGE_NOT_SATISFIABLE, "InvalidRange"),
-            Self::IncompleteBody { .. } => answer(S::BAD_REQUEST, "IncompleteBody"),
+            Self::IncompleteBody { .. } | Self::BrokenBody => {
+                answer(S::BAD_REQUEST, "IncompleteBody")
+            }
+            Self::SlowBody => answer(S::BAD_REQUEST, "RequestTimeout"),
             Self::EntityTooLarge { .. } | Self::AnswerTooLarge { .. } => {
                 answer(S::BAD_REQUEST, "EntityTooLarge")
             }

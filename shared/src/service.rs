@@ -89,6 +89,34 @@ impl Call {
     }
 }
 
+/// What is kept of a request for its answer and the log.
+struct Seen {
+    started: Instant,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    /// As the viewer called it.
+    host: String,
+    has_rule: bool,
+}
+
+impl Seen {
+    fn of(method: &Method, uri: &http::Uri, headers: &HeaderMap, config: &Config) -> Self {
+        let viewed = config.trusted_front && headers.contains_key(&MOGR_HOST);
+        let said_in = if viewed { MOGR_HOST } else { header::HOST };
+        Self {
+            started: Instant::now(),
+            method: method.clone(),
+            path: uri.path().to_owned(),
+            headers: headers.clone(),
+            host: header_text(headers, &said_in).to_owned(),
+            has_rule: uri.query().is_some_and(|query| {
+                rules::split_query(query).map_or(true, |query| query.rule.is_some())
+            }),
+        }
+    }
+}
+
 /// Which part of the service a request may reach.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -150,19 +178,19 @@ impl Service {
         self.respond(request, Part::Process).await
     }
 
+    /// Answers a request whose body did not come whole, so that nothing can be done with it; it is logged like any other.
+    pub fn refuse(&self, head: &http::request::Parts, error: Error) -> Response<Body> {
+        let seen = Seen::of(&head.method, &head.uri, &head.headers, &self.config);
+        self.finish(&seen, Err(error))
+    }
+
     async fn respond(&self, request: Request<Bytes>, part: Part) -> Response<Body> {
-        let started = Instant::now();
-        let id = request_id::new();
-        let method = request.method().clone();
-        let path = request.uri().path().to_owned();
-        let headers = request.headers().clone();
-        let has_rule = request.uri().query().is_some_and(|query| {
-            rules::split_query(query).map_or(true, |query| query.rule.is_some())
-        });
-        // What an error calls the host is what the viewer called it.
-        let viewed = self.config.trusted_front && headers.contains_key(&MOGR_HOST);
-        let said_in = if viewed { MOGR_HOST } else { header::HOST };
-        let host = header_text(&headers, &said_in).to_owned();
+        let seen = Seen::of(
+            request.method(),
+            request.uri(),
+            request.headers(),
+            &self.config,
+        );
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
             .await;
@@ -174,13 +202,15 @@ impl Service {
                 .unwrap_or("a panic");
             Err(Error::Internal(text.to_owned().into()))
         });
-        let failed = result.as_ref().err().map(|error| error.answer().code);
-        let mut response = match result {
-            Ok(response) => response,
-            Err(error) => {
-                log_failure(&id, &error);
-                error_answer(&error, &id, &host, &path, &method, has_rule)
-            }
+        self.finish(&seen, result)
+    }
+
+    /// What is common to all answers, and the one line of the log.
+    fn finish(&self, seen: &Seen, result: Result<Response<Body>, Error>) -> Response<Body> {
+        let id = request_id::new();
+        let (mut response, failure) = match result {
+            Ok(response) => (response, None),
+            Err(error) => (error_answer(&error, &id, seen), Some(error)),
         };
         let answer = response.headers_mut();
         set(answer, REQUEST_ID, &id);
@@ -191,17 +221,28 @@ impl Service {
             &httpdate::fmt_http_date(SystemTime::now()),
         );
         set(answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        cors::annotate(&self.config.cors, &method, &headers, answer);
-        tracing::info!(
-            request_id = id,
-            %method,
-            path,
-            status = response.status().as_u16(),
-            code = failed,
-            bytes = response.body().len(),
-            ms = started.elapsed().as_millis() as u64,
-            "request"
-        );
+        cors::annotate(&self.config.cors, &seen.method, &seen.headers, answer);
+        macro_rules! log {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id = id,
+                    method = %seen.method,
+                    path = seen.path,
+                    status = response.status().as_u16(),
+                    code = failure.as_ref().map(|error| error.answer().code),
+                    error = failure.as_ref().map(|error| chain(error)),
+                    bytes = response.body().len(),
+                    ms = seen.started.elapsed().as_millis() as u64,
+                    "request"
+                )
+            };
+        }
+        // The caller's mistakes are not the operator's business.
+        if failure.as_ref().is_none_or(Error::is_callers) {
+            log!(info);
+        } else {
+            log!(error);
+        }
         response
     }
 
@@ -441,23 +482,9 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn log_failure(id: &str, error: &Error) {
-    if error.is_callers() {
-        tracing::info!(request_id = id, error = %error, "refused");
-    } else {
-        tracing::error!(request_id = id, error = chain(error), "failed");
-    }
-}
-
 /// The XML answer of a failure, all five nodes filled.
-fn error_answer(
-    error: &Error,
-    id: &str,
-    host: &str,
-    path: &str,
-    method: &Method,
-    has_rule: bool,
-) -> Response<Body> {
+fn error_answer(error: &Error, id: &str, seen: &Seen) -> Response<Body> {
+    let Seen { host, path, .. } = seen;
     let answer = error.answer();
     let message = if answer.status == StatusCode::INTERNAL_SERVER_ERROR {
         "an internal error; the service's log says more under this request id".to_owned()
@@ -489,8 +516,8 @@ fn error_answer(
     );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(number) = answer.number
-        && has_rule
-        && matches!(*method, Method::GET | Method::HEAD)
+        && seen.has_rule
+        && matches!(seen.method, Method::GET | Method::HEAD)
     {
         set(headers, ERROR_NUMBER, &number.to_string());
     }
@@ -498,7 +525,7 @@ fn error_answer(
         set(headers, header::RETRY_AFTER, &seconds.to_string());
     }
     set(headers, header::CONTENT_LENGTH, &text.len().to_string());
-    if *method != Method::HEAD {
+    if seen.method != Method::HEAD {
         *response.body_mut() = text.into();
     }
     response

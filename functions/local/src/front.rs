@@ -16,14 +16,14 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
-use http::{Extensions, Request, Response, StatusCode, Version};
+use http::{Extensions, Request, Response, Version};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use shared::{Body, Front, Service, storage};
+use shared::{Body, Error, Front, Service, storage};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -219,20 +219,15 @@ impl Host {
         match read(body, limit, stall, &self.memory).await {
             // The memory is given back with the answer, when the body has been stored or processed.
             Ok((body, _held)) => self.service.answer(Request::from_parts(parts, body)).await,
-            Err(Unread::Slow) => only_status(StatusCode::REQUEST_TIMEOUT),
-            Err(Unread::NoMemory) => only_status(StatusCode::SERVICE_UNAVAILABLE),
-            // Nobody is there to read an answer, or the chunks are none.
-            Err(Unread::Broken) => only_status(StatusCode::BAD_REQUEST),
+            Err(error) => {
+                let mut answer = self.service.refuse(&parts, error);
+                // What is left of the body would be taken for the next request.
+                let close = HeaderValue::from_static("close");
+                answer.headers_mut().insert(header::CONNECTION, close);
+                answer
+            }
         }
     }
-}
-
-fn only_status(status: StatusCode) -> Response<Body> {
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = status;
-    let close = HeaderValue::from_static("close");
-    response.headers_mut().insert(header::CONNECTION, close);
-    response
 }
 
 /// A body as hyper takes it.
@@ -257,32 +252,25 @@ impl http_body::Body for Sent {
     }
 }
 
-/// Why a body did not come whole.
-enum Unread {
-    Slow,
-    NoMemory,
-    Broken,
-}
-
 /// The body, and its hold on `memory`; of one that is longer than `limit`, just enough for the service to refuse it.
 async fn read(
     mut body: Incoming,
     limit: u64,
     stall: Duration,
     memory: &Arc<Semaphore>,
-) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Unread> {
+) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Error> {
     let too_long = usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX);
     if body.size_hint().lower() > limit {
         // The length alone is looked at. Zeros that nobody reads are no memory.
         return Ok((vec![0; too_long].into(), None));
     }
     let mut held: Option<OwnedSemaphorePermit> = None;
-    let mut hold = |bytes: u64| {
+    let mut hold = |bytes: u64| -> Result<(), Error> {
         let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) as u64;
         let more = bytes.div_ceil(UNIT).saturating_sub(has);
-        let more = u32::try_from(more).map_err(|_| Unread::NoMemory)?;
+        let more = u32::try_from(more).map_err(|_| Error::Overload)?;
         let more = Arc::clone(memory).try_acquire_many_owned(more);
-        let more = more.map_err(|_| Unread::NoMemory)?;
+        let more = more.map_err(|_| Error::Overload)?;
         match &mut held {
             Some(held) => held.merge(more),
             None => held = Some(more),
@@ -296,9 +284,9 @@ async fn read(
         let allowed = stall + Duration::from_secs(bytes.len() as u64 / SLOWEST);
         let left = allowed.saturating_sub(started.elapsed()).min(stall);
         let frame = match tokio::time::timeout(left, body.frame()).await {
-            Err(_) => return Err(Unread::Slow),
+            Err(_) => return Err(Error::SlowBody),
             Ok(None) => break,
-            Ok(Some(frame)) => frame.map_err(|_| Unread::Broken)?,
+            Ok(Some(frame)) => frame.map_err(|_| Error::BrokenBody)?,
         };
         if let Ok(data) = frame.into_data() {
             hold(bytes.len() as u64 + data.len() as u64)?;

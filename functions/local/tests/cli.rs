@@ -348,6 +348,9 @@ fn serves_samples_and_stops_cleanly() {
     let stored = folder.path().join("data/animation.gif");
     assert_eq!(fs::read(stored).unwrap(), gif);
 
+    let (head, _) = fetch(&url("as it is").replace("photo", "none"), "GET", "");
+    assert!(head.contains("404 Not Found"), "{head}");
+
     let id = serving.child.id().to_string();
     let kill = Command::new("kill").args(["-TERM", &id]).status();
     assert!(kill.unwrap().success());
@@ -360,7 +363,12 @@ fn serves_samples_and_stops_cleanly() {
     stderr.read_to_string(&mut log).unwrap();
     assert_eq!(
         log.matches("request_id").count(),
-        6,
+        7,
         "one line a request: {log}"
+    );
+    let refused = log.lines().last().unwrap();
+    assert!(
+        refused.contains("nothing is stored under `none.jpg`"),
+        "{refused}"
     );
 }

@@ -456,6 +456,8 @@ fn nonsense_is_refused_and_does_no_harm() {
         let text = String::from_utf8_lossy(nonsense);
         assert_eq!(answer.status, 400, "{text:?}: {answer:?}");
     }
+    let chunks = "PUT /a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+    server.send(chunks).is_error(400, "IncompleteBody");
     // Gone in the middle of a body: nothing is stored.
     let mut client = server.connect();
     client.write(format!(
@@ -486,7 +488,12 @@ fn clients_that_stall_are_cut_off() {
     client.write(format!(
         "PUT /slow HTTP/1.1\r\n{HOST}Content-Length: 10\r\n\r\n12345"
     ));
-    assert_eq!(client.read(true).status, 408);
+    let answer = client.read(true);
+    answer.is_error(400, "RequestTimeout");
+    let id = answer.header("x-cos-request-id").unwrap();
+    let told = format!("<RequestId>{id}</RequestId>");
+    assert!(answer.text().contains(&told), "{}", answer.text());
+    assert_eq!(answer.header("connection"), Some("close"));
     assert!(client.is_closed());
     server.send(get("/slow")).is_error(404, "NoSuchKey");
     // A byte now and then is not enough.
@@ -532,7 +539,10 @@ fn bodies_in_memory_are_bounded() {
         client.write(request(n));
     }
     std::thread::sleep(Duration::from_millis(500));
-    assert_eq!(server.send(request(4)).status, 503);
+    let answer = server.send(request(4));
+    answer.is_error(503, "SlowDown");
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert!(answer.text().contains("<Resource>localhost/4</Resource>"));
     // Whoever has no body goes on, and what is given back can be had again.
     server.send(get("/none")).is_error(404, "NoSuchKey");
     for client in &mut clients {
