@@ -1,6 +1,7 @@
 //! What is too much: for a rule, for the time, for the machine. Each a clear answer, or the source where
 //! `ignore-error/1` asks for it.
 
+use std::fmt::Write;
 use std::time::Instant;
 
 use service_tests::{Answer, animate_rule, jpeg, png, request};
@@ -29,7 +30,10 @@ fn complete(server: &Server, key: &str, body: &[u8], operations: &str) -> Answer
         let n = n + 1;
         let stored = server.put(&format!("{key}?partNumber={n}&uploadId={id}"), &[], part);
         let etag = stored.header("etag");
-        document += &format!("<Part><PartNumber>{n}</PartNumber><ETag>{etag}</ETag></Part>");
+        let _ = write!(
+            document,
+            "<Part><PartNumber>{n}</PartNumber><ETag>{etag}</ETag></Part>"
+        );
     }
     document += "</CompleteMultipartUpload>";
     server.send(

@@ -8,3 +8,4 @@ mod modes;
 mod objects;
 mod refusals;
 mod server;
+mod wire;
