@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use aws::s3::{BucketCheck, S3, Settings, check_bucket, client};
 use bytes::Bytes;
 use shared::storage::{
-    Attributes, ByteRange, Error, GetOptions, ListOptions, ObjectKey, PutOptions, Storage, Version,
-    conformance,
+    Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, ObjectKey, Precondition,
+    PutOptions, Storage, UploadId, Version, conformance,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -200,7 +200,7 @@ async fn keeps_texts_that_no_header_can_hold() {
     assert_eq!(object.info.version, Some(first.clone()));
     assert_eq!(object.body.collect(10).await.unwrap(), &b"first"[..]);
     storage
-        .copy(&key("v"), Some(&first), &key("w"), None)
+        .copy(&key("v"), Some(&first), &key("w"), None, Precondition::None)
         .await
         .unwrap();
     assert_eq!(storage.head(&key("w"), None).await.unwrap().size, 5);
@@ -331,4 +331,48 @@ async fn says_what_s3_refused() {
         other => panic!("{other:?}"),
     }
     server.abort();
+}
+
+/// The emulators copy and join whatever the key holds; S3 does not, if it is told so.
+#[tokio::test]
+async fn tells_s3_what_the_target_must_hold() {
+    let etag = ETag::new("e");
+    let upload = UploadId("id".to_owned());
+    for (precondition, header) in [
+        (Precondition::Absent, "if-none-match: *"),
+        (Precondition::Match(etag.clone()), "if-match: \"e\""),
+        (Precondition::None, ""),
+    ] {
+        for copies in [true, false] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let endpoint = format!("http://{}", listener.local_addr().unwrap());
+            let heard = tokio::spawn(async move {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 65536];
+                let len = connection.read(&mut request).await.unwrap();
+                connection.write_all(CHANGED.as_bytes()).await.unwrap();
+                String::from_utf8_lossy(&request[..len]).to_lowercase()
+            });
+            let storage = S3::new(s3_client(&endpoint), "bucket", "");
+            let (source, target, condition) = (key("source"), key("target"), precondition.clone());
+            let result = if copies {
+                let copy = storage.copy(&source, None, &target, None, condition);
+                copy.await
+            } else {
+                let parts = [(1, etag.clone())];
+                let complete = storage.complete_multipart(&target, &upload, &parts, condition);
+                complete.await
+            };
+            match result {
+                Err(Error::PreconditionFailed(found)) => assert_eq!(found, target),
+                other => panic!("{other:?}"),
+            }
+            let request = heard.await.unwrap();
+            let told: Vec<&str> = request
+                .lines()
+                .filter(|line| line.starts_with("if-"))
+                .collect();
+            assert_eq!(told.join(","), header, "{request}");
+        }
+    }
 }
