@@ -1,10 +1,12 @@
 //! What is too much: for a rule, for the time, for the machine. Each a clear answer, or the source where
 //! `ignore-error/1` asks for it.
 
-use std::fmt::Write;
-use std::time::Instant;
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
-use service_tests::{Answer, animate_rule, jpeg, png, request};
+use service_tests::{Answer, animate_rule, jpeg, png};
 
 use crate::server::{HOST, Server};
 
@@ -227,17 +229,17 @@ fn a_source_over_the_limit_is_refused_or_copied() {
     assert_eq!(open.matches("<Upload>").count(), 1, "{open}");
 }
 
-/// A picture, and a rule that is long at work on it.
+/// A picture of few bytes, and a rule that is long at work on it.
 fn slow() -> (Vec<u8>, String) {
     let mut state = 1_u32;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
+    let row: Vec<u8> = std::iter::repeat_with(|| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         (state >> 24) as u8
     })
-    .take(1500 * 1200 * 3)
+    .take(4000 * 3)
     .collect();
     let stages = ["imageMogr2/format/jpg/quality/100!|imageMogr2/format/png"; 5];
-    (png(1500, 1200, &noise), stages.join("|"))
+    (png(4000, 4000, &row.repeat(4000)), stages.join("|"))
 }
 
 #[test]
@@ -271,48 +273,74 @@ fn too_many_at_once_are_told_to_slow_down() {
     let server = Server::with(&format!("{OPEN}[limits]\nconcurrency = 1\nqueue = 1\n"));
     let (source, rule) = slow();
     server.file("a.png", &source);
-    let (address, target) = (server.address, format!("/a.png?{rule}"));
-    let send = |method: &str, target: &str, operations: &str, body: &[u8]| {
-        let headers = [("Host", HOST), ("Pic-Operations", operations)];
-        request(address, method, target, &headers, body)
-    };
-    std::thread::scope(|scope| {
-        // One works, one has read its source, one waits.
-        let busy: Vec<_> = (0..3)
-            .map(|n| {
-                let headers = [("Host", HOST)];
-                let request = scope.spawn({
-                    let target = &target;
-                    move || request(address, "GET", target, &headers, b"")
-                });
-                std::thread::sleep(std::time::Duration::from_millis(100 * (n + 1)));
-                request
-            })
-            .collect();
-        let told = [
-            send("GET", &target, "", b""),
-            send(
-                "POST",
-                "/a.png?image_process",
-                &operations("/out", &rule),
-                b"",
-            ),
-            send("PUT", "/b.png", &operations("/out", &rule), &source),
-        ];
-        for (answer, words) in told.iter().zip(["", "", "the original was stored"]) {
-            refused(answer, 503, "SlowDown", words);
-            assert_eq!(answer.header("retry-after"), "2");
-            assert_eq!(answer.header("x-errno"), "");
-        }
-        // What needs no work is done: plain objects, and results that the client has.
-        assert_eq!(send("GET", "/b.png", "", b"").body, source);
-        for request in busy {
-            let answer = request.join().expect("an answer");
-            assert_eq!(answer.status, 200, "{}", answer.xml("Message"));
-        }
-    });
+    // One works, one has read its source, one waits.
+    let busy = occupy(&server, &rule, 3);
+    let out = operations("/out", &rule);
+    let with = [("Pic-Operations", out.as_str())];
+    for (answer, words) in [
+        (server.get(&format!("/a.png?{rule}")), ""),
+        (server.send("POST", "/a.png?image_process", &with, b""), ""),
+        (
+            server.put("/b.png", &with, &source),
+            "the original was stored",
+        ),
+    ] {
+        refused(&answer, 503, "SlowDown", words);
+        assert_eq!(answer.header("retry-after"), "2");
+        assert_eq!(answer.header("x-errno"), "");
+    }
+    // What needs no work is done.
+    assert_eq!(server.get("/b.png").body, source);
     server.lacks("/out");
-    assert_eq!(server.get("/a.png?imageMogr2/interlace/1").status, 200);
+    // Clients that go away give their places back.
+    drop(busy);
+    let started = Instant::now();
+    while server.get("/a.png?imageMogr2/interlace/1").status != 200 {
+        assert!(
+            started.elapsed().as_secs() < 20,
+            "the places do not come back"
+        );
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Clients that ask for `rule` on `/a.png` and wait, so many that one more is refused.
+fn occupy(server: &Server, rule: &str, count: usize) -> Vec<TcpStream> {
+    let ask = |target: &str| {
+        let mut client = TcpStream::connect(server.address).expect("the server listens");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: {HOST}\r\n\r\n");
+        client.write_all(request.as_bytes()).expect("sent");
+        client
+    };
+    let target = format!("/a.png?{rule}");
+    let mut clients: Vec<TcpStream> = std::iter::repeat_with(|| ask(&target))
+        .take(count)
+        .collect();
+    server.file("probe.jpg", &jpeg(8, 8, 0));
+    let started = Instant::now();
+    loop {
+        assert!(started.elapsed().as_secs() < 20, "never refused");
+        let mut probe = ask("/probe.jpg?imageMogr2/format/png");
+        let within = |client: &TcpStream, ms| {
+            let timeout = Some(Duration::from_millis(ms));
+            client.set_read_timeout(timeout).expect("a timeout");
+        };
+        // A probe that has to wait goes away, and asks again.
+        within(&probe, 100);
+        let mut status = [0; 12];
+        let mut is_full = probe.read_exact(&mut status).is_ok() && status == *b"HTTP/1.1 503";
+        // It can have taken the place of a client, who was refused.
+        for client in &mut clients {
+            within(client, 1);
+            if client.peek(&mut status).is_ok() {
+                *client = ask(&target);
+                is_full = false;
+            }
+        }
+        if is_full {
+            return clients;
+        }
+    }
 }
 
 #[test]
@@ -322,17 +350,11 @@ fn an_unchanged_result_needs_no_place() {
     server.file("a.png", &source).file("b.jpg", &jpeg(8, 8, 0));
     let etag = server.get("/b.jpg?imageMogr2/interlace/1");
     let etag = etag.header("etag");
-    let (address, target) = (server.address, format!("/a.png?{rule}"));
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| request(address, "GET", &target, &[("Host", HOST)], b""));
-        }
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        let conditional = |etag: &str| {
-            let headers = [("If-None-Match", etag)];
-            server.send("GET", "/b.jpg?imageMogr2/interlace/1", &headers, b"")
-        };
-        assert_eq!(conditional("\"other\"").status, 503);
-        assert_eq!(conditional(etag).status, 304);
-    });
+    let _busy = occupy(&server, &rule, 2);
+    let conditional = |etag: &str| {
+        let headers = [("If-None-Match", etag)];
+        server.send("GET", "/b.jpg?imageMogr2/interlace/1", &headers, b"")
+    };
+    assert_eq!(conditional("\"other\"").status, 503);
+    assert_eq!(conditional(etag).status, 304);
 }
