@@ -10,10 +10,9 @@ pub use pasted::{Pasted, PastedError};
 use crate::{
     Access, Carrier, Error, Key, Request, Window,
     canonical::string_to_sign,
-    encoding::unescape,
     fields::Fields,
     query,
-    verify::{TOKENS, attempts, signer, verify},
+    verify::{TOKENS, attempts, masked, signer, verify},
 };
 
 /// What there is to say about a request's signature. Its text holds no secret, no token and no signature.
@@ -230,28 +229,6 @@ fn place(string: &'static str, server: &[u8], client: &[u8]) -> Option<Place> {
             client: from(client),
         }
     })
-}
-
-/// `text` with the values of security tokens taken out.
-fn masked(text: &str) -> String {
-    let separators = ['&', '\n'];
-    let mut masked = String::with_capacity(text.len());
-    for part in text.split_inclusive(separators) {
-        let (name, _) = part.split_once('=').unwrap_or((part, ""));
-        let decoded = unescape(name.as_bytes()).to_ascii_lowercase();
-        if TOKENS.iter().any(|token| token.as_bytes() == decoded) {
-            masked.push_str(name);
-            masked.push_str("=(hidden)");
-            masked.extend(
-                part.chars()
-                    .next_back()
-                    .filter(|last| separators.contains(last)),
-            );
-        } else {
-            masked.push_str(part);
-        }
-    }
-    masked
 }
 
 impl fmt::Display for Explanation {

@@ -1,6 +1,6 @@
 //! Who sent a request, and what of it the signature covers.
 
-use std::{fmt, mem};
+use std::mem;
 
 use http::{HeaderMap, HeaderValue, header::HOST};
 
@@ -70,11 +70,12 @@ impl Verified {
 }
 
 /// What a client needs to find out why its signature differs.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
     /// The three lines that were to be signed, as the server has them.
     pub string_to_sign: String,
-    /// The four lines whose SHA-1 is in `string_to_sign`, as the server has them; bytes that are not UTF-8 replaced.
+    /// The four lines whose SHA-1 is in `string_to_sign`, as the server has them; bytes that are not UTF-8 replaced
+    /// and the values of security tokens hidden.
     pub format_string: String,
     /// Names listed as signed that the request lacks, in their escaped form.
     pub missing: Vec<String>,
@@ -86,16 +87,6 @@ impl Mismatch {
             [] => String::new(),
             names => format!(": it lacks the signed {}", names.join(", ")),
         }
-    }
-}
-
-/// Without `format_string`, which may hold a security token: it is for the client's eyes, not for logs.
-impl fmt::Debug for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Mismatch")
-            .field("string_to_sign", &self.string_to_sign)
-            .field("missing", &self.missing)
-            .finish_non_exhaustive()
     }
 }
 
@@ -134,7 +125,7 @@ pub fn verify(request: &Request<'_>, keys: &[Key], now: u64) -> Result<Access, E
     let canonical = attempts.swap_remove(0);
     Err(Error::Mismatch(Box::new(Mismatch {
         string_to_sign: string_to_sign(&fields.sign_time.text, &canonical.http_string),
-        format_string: String::from_utf8_lossy(&canonical.http_string).into_owned(),
+        format_string: masked(&String::from_utf8_lossy(&canonical.http_string)),
         missing: canonical.missing,
     })))
 }
@@ -244,4 +235,26 @@ fn check_token(request: &Request<'_>, key: &Key) -> Result<(), Error> {
         }
         None | Some(_) => Err(Error::UnknownToken),
     }
+}
+
+/// `text` with the values of security tokens taken out.
+pub(crate) fn masked(text: &str) -> String {
+    let separators = ['&', '\n'];
+    let mut masked = String::with_capacity(text.len());
+    for part in text.split_inclusive(separators) {
+        let (name, _) = part.split_once('=').unwrap_or((part, ""));
+        let decoded = unescape(name.as_bytes()).to_ascii_lowercase();
+        if TOKENS.iter().any(|token| token.as_bytes() == decoded) {
+            masked.push_str(name);
+            masked.push_str("=(hidden)");
+            masked.extend(
+                part.chars()
+                    .next_back()
+                    .filter(|last| separators.contains(last)),
+            );
+        } else {
+            masked.push_str(part);
+        }
+    }
+    masked
 }
