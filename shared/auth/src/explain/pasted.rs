@@ -33,7 +33,7 @@ pub struct Pasted {
 }
 
 impl Pasted {
-    /// Reads `text`:
+    /// Reads `text`, which need not be UTF-8:
     /// - a URL (`http://host/key?query`), a method and a URL, or a request line (`GET /key?query HTTP/1.1`);
     /// - then a header a line, to an empty line or the end. `> ` before lines, as `curl -v` prints them, is left out.
     ///
@@ -42,56 +42,61 @@ impl Pasted {
     /// # Errors
     ///
     /// [`PastedError`], for what cannot be read.
-    pub fn parse(text: &str) -> Result<Self, PastedError> {
+    pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, PastedError> {
         let mut lines = text
-            .lines()
+            .as_ref()
+            .split(|&byte| byte == b'\n')
+            .map(|line| line.strip_prefix(b"> ").unwrap_or(line).trim_ascii())
             .enumerate()
-            .map(|(index, line)| (index + 1, line.strip_prefix("> ").unwrap_or(line).trim()))
+            .map(|(index, line)| (index + 1, line))
             .skip_while(|(_, line)| line.is_empty());
         let (_, first) = lines.next().ok_or(PastedError::Empty)?;
-        let (method, target) = match first.split_once(' ') {
+        let not_a_request = || PastedError::NotARequest(String::from_utf8_lossy(first).into());
+        let (method, target) = match split_once(first, b' ') {
             Some((method, target))
-                if !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphabetic()) =>
+                if !method.is_empty() && method.iter().all(u8::is_ascii_alphabetic) =>
             {
-                (method, target.trim())
+                (method, target.trim_ascii())
             }
-            _ => ("GET", first),
+            _ => (&b"GET"[..], first),
         };
-        let target = target.strip_suffix("HTTP/1.1").unwrap_or(target).trim_end();
-        let target = target.split_once('#').map_or(target, |(target, _)| target);
+        let target = target.strip_suffix(b"HTTP/1.1").unwrap_or(target);
+        let target = target.trim_ascii_end();
+        let target = split_once(target, b'#').map_or(target, |(target, _)| target);
         let url = target
-            .strip_prefix("http://")
-            .or_else(|| target.strip_prefix("https://"));
+            .strip_prefix(b"http://")
+            .or_else(|| target.strip_prefix(b"https://"));
         let (host, target) = match url {
             Some(url) => {
-                let (host, target) = url.split_at(url.find(['/', '?']).unwrap_or(url.len()));
+                let end = url.iter().position(|byte| b"/?".contains(byte));
+                let (host, target) = url.split_at(end.unwrap_or(url.len()));
                 (Some(host), target)
             }
-            None if target.starts_with('/') => (None, target),
-            None => return Err(PastedError::NotARequest(first.into())),
+            None if target.starts_with(b"/") => (None, target),
+            None => return Err(not_a_request()),
         };
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let (path, query) = split_once(target, b'?').unwrap_or((target, b""));
         let mut headers = HeaderMap::new();
         for (line, text) in lines.take_while(|(_, line)| !line.is_empty()) {
-            let header = text.split_once(':').and_then(|(name, value)| {
-                let name = HeaderName::from_bytes(name.trim().as_bytes()).ok()?;
-                Some((name, HeaderValue::from_bytes(value.trim().as_bytes()).ok()?))
+            let header = split_once(text, b':').and_then(|(name, value)| {
+                let name = HeaderName::from_bytes(name.trim_ascii()).ok()?;
+                Some((name, HeaderValue::from_bytes(value.trim_ascii()).ok()?))
             });
             let (name, value) = header.ok_or_else(|| PastedError::NotAHeader {
                 line,
-                text: text.into(),
+                text: String::from_utf8_lossy(text).into(),
             })?;
             headers.append(name, value);
         }
         if let Some(host) = host
             && !headers.contains_key(HOST)
         {
-            let host =
-                HeaderValue::from_str(host).map_err(|_| PastedError::NotARequest(first.into()))?;
+            let host = HeaderValue::from_bytes(host).map_err(|_| not_a_request())?;
             headers.insert(HOST, host);
         }
+        let method = method.to_ascii_uppercase();
         Ok(Self {
-            method: method.to_ascii_uppercase(),
+            method: String::from_utf8(method).expect("a method is ASCII letters"),
             raw_path: if path.is_empty() {
                 b"/".to_vec()
             } else {
@@ -111,6 +116,11 @@ impl Pasted {
             headers: &self.headers,
         }
     }
+}
+
+fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let at = text.iter().position(|&byte| byte == at)?;
+    Some((&text[..at], &text[at + 1..]))
 }
 
 #[cfg(test)]
@@ -168,6 +178,19 @@ mod tests {
             Some("other"),
         );
         reads("/a", "GET", "/a", "", None);
+    }
+
+    #[test]
+    fn bytes_stay_what_they_are() {
+        let pasted =
+            Pasted::parse(b"PUT /\xff?\xfe HTTP/1.1\r\nPic-Operations: {\"\xe9\"}\r\n").unwrap();
+        let request = pasted.request();
+        assert_eq!(
+            (request.raw_path, request.raw_query),
+            (&b"/\xff"[..], &b"\xfe"[..])
+        );
+        let value = request.headers.get("pic-operations").unwrap();
+        assert_eq!(value.as_bytes(), b"{\"\xe9\"}");
     }
 
     #[test]
