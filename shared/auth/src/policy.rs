@@ -241,6 +241,7 @@ impl Policy {
     /// Reads a CAM 2.0 document.
     ///
     /// - Names may begin with a capital, as in the documentation of bucket policies (`Statement`, `Effect`, `Action`).
+    /// - `principal`: in each statement, or once beside them all.
     /// - `action`: with or without `name/`, `*`, and `*` within (`cos:Get*`).
     /// - `resource`: `*` or `qcs::cos:<region>:uid/<appid>:<bucket>/<key>`, each part with `*`; keys are not escaped.
     /// - `condition`: `ip_equal` and `ip_not_equal` on `qcs:ip`, addresses and CIDR blocks, IPv4 and IPv6.

@@ -369,6 +369,56 @@ fn bucket_policies_name_principals() {
     );
 }
 
+#[test]
+fn a_principal_may_stand_beside_the_statements() {
+    // As the documentation of conditions has it (436/46206).
+    let text = r#"{"version":"2.0","principal":{"qcs":["qcs::cam::uin/100000000001:uin/100000000002"]},
+        "statement":[{"effect":"allow","action":["name/cos:PutObject","name/cos:GetObject"],
+        "resource":["qcs::cos:ap-beijing:uid/1250000000:examplebucket-bj-1250000000/*"],
+        "condition":{"ip_equal":{"qcs:ip":["192.168.1.0/24","101.226.100.185"]}}}]}"#;
+    let policy = Policy::parse(text, Attachment::Bucket).unwrap();
+    for (principal, address, expected) in [
+        (
+            "qcs::cam::uin/100000000001:uin/100000000002",
+            "192.168.1.9",
+            ALLOWED,
+        ),
+        (
+            "qcs::cam::uin/100000000001:uin/100000000002",
+            "192.168.2.9",
+            SILENT,
+        ),
+        (
+            "qcs::cam::uin/100000000001:uin/100000000003",
+            "192.168.1.9",
+            SILENT,
+        ),
+    ] {
+        decides(
+            &policy,
+            &Question {
+                principal: Principal::Key(principal),
+                address: Some(address.parse().unwrap()),
+                ..question(Action::GetObject, "examplebucket-bj-1250000000/a")
+            },
+            expected,
+        );
+    }
+    refuses(
+        text,
+        Attachment::Key,
+        "principal: found an object, expected none, as the key that the policy belongs to is the principal",
+    );
+    refuses(
+        &text.replace(
+            r#"{"effect":"allow""#,
+            r#"{"principal":"*","effect":"allow""#,
+        ),
+        Attachment::Bucket,
+        "statement[0].principal: found `*`, expected none, as the document has one beside its statements",
+    );
+}
+
 #[track_caller]
 fn refuses(text: &str, attachment: Attachment, message: &str) {
     assert_eq!(
@@ -401,7 +451,7 @@ fn says_what_was_wrong_and_where() {
     );
     key(
         r#"{"version":"2.0","statement":[],"id":1}"#,
-        "policy: `id` is not supported; allowed are `version` and `statement`",
+        "policy: `id` is not supported; allowed are `version`, `statement` and `principal`",
     );
     key(
         &statement(r#""action":"*","resource":"*""#),

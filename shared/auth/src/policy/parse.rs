@@ -9,23 +9,28 @@ use super::{
 
 pub(super) fn policy(text: &str, attachment: Attachment) -> Result<Policy, Error> {
     let document: Json = serde_json::from_str(text).map_err(Error::Json)?;
-    let [version, statement] = names(
+    let [version, principal, statement] = names(
         document,
         "policy",
-        ["version", "statement"],
-        "`version` and `statement`",
+        ["version", "principal", "statement"],
+        "`version`, `statement` and `principal`",
     )?;
     match required(version, "policy", "version")? {
         Json::Text(version) if version == "2.0" => {}
         other => return Err(unexpected("version", &other, "`2.0`")),
     }
+    // Beside the statements a principal is that of all of them, as in the documentation's conditions (436/46206).
+    let common = principal
+        .map(|json| principals(json, "principal", attachment))
+        .transpose()?;
+    let read = |json, at: &str| self::statement(json, at, attachment, common.as_deref());
     let statements = match required(statement, "policy", "statement")? {
         Json::List(list) if !list.is_empty() => list
             .into_iter()
             .enumerate()
-            .map(|(index, json)| self::statement(json, &format!("statement[{index}]"), attachment))
+            .map(|(index, json)| read(json, &format!("statement[{index}]")))
             .collect::<Result<_, _>>()?,
-        json @ Json::Object(_) => vec![self::statement(json, "statement", attachment)?],
+        json @ Json::Object(_) => vec![read(json, "statement")?],
         other => {
             return Err(unexpected(
                 "statement",
@@ -37,7 +42,13 @@ pub(super) fn policy(text: &str, attachment: Attachment) -> Result<Policy, Error
     Ok(Policy { statements })
 }
 
-fn statement(json: Json, at: &str, attachment: Attachment) -> Result<Statement, Error> {
+/// One statement; `common` are the principals of the whole document, where it names any.
+fn statement(
+    json: Json,
+    at: &str,
+    attachment: Attachment,
+    common: Option<&[PrincipalPattern]>,
+) -> Result<Statement, Error> {
     let [sid, effect, principal, action, resource, condition] = names(
         json,
         at,
@@ -67,10 +78,25 @@ fn statement(json: Json, at: &str, attachment: Attachment) -> Result<Statement, 
             ));
         }
     };
+    let principals = match (principal, common, attachment) {
+        (Some(json), None, _) => Some(principals(json, &format!("{at}.principal"), attachment)?),
+        (Some(json), Some(_), _) => {
+            let expected = "none, as the document has one beside its statements";
+            return Err(unexpected(&format!("{at}.principal"), &json, expected));
+        }
+        (None, Some(common), _) => Some(common.to_vec()),
+        (None, None, Attachment::Bucket) => {
+            return Err(Error::Missing {
+                at: at.into(),
+                name: "principal",
+            });
+        }
+        (None, None, Attachment::Key | Attachment::Anonymous) => None,
+    };
     Ok(Statement {
         effect,
         sid,
-        principals: principals(principal, at, attachment)?,
+        principals,
         actions: each(
             required(action, at, "action")?,
             &format!("{at}.action"),
@@ -88,34 +114,20 @@ fn statement(json: Json, at: &str, attachment: Attachment) -> Result<Statement, 
 }
 
 fn principals(
-    json: Option<Json>,
-    at: &str,
+    json: Json,
+    place: &str,
     attachment: Attachment,
-) -> Result<Option<Vec<PrincipalPattern>>, Error> {
-    let place = format!("{at}.principal");
-    let json = match (json, attachment) {
-        (None, Attachment::Bucket) => {
-            return Err(Error::Missing {
-                at: at.into(),
-                name: "principal",
-            });
-        }
-        (None, Attachment::Key | Attachment::Anonymous) => return Ok(None),
-        (Some(json), Attachment::Key) => {
-            return Err(unexpected(
-                &place,
-                &json,
-                "none, as the key that the policy belongs to is the principal",
-            ));
-        }
-        (Some(json), Attachment::Anonymous | Attachment::Bucket) => json,
-    };
+) -> Result<Vec<PrincipalPattern>, Error> {
+    if attachment == Attachment::Key {
+        let expected = "none, as the key that the policy belongs to is the principal";
+        return Err(unexpected(place, &json, expected));
+    }
     let list = match json {
-        text @ Json::Text(_) => each(text, &place, PrincipalPattern::parse)?,
+        text @ Json::Text(_) => each(text, place, PrincipalPattern::parse)?,
         json => {
-            let [qcs] = names(json, &place, ["qcs"], "`qcs`")?;
+            let [qcs] = names(json, place, ["qcs"], "`qcs`")?;
             each(
-                required(qcs, &place, "qcs")?,
+                required(qcs, place, "qcs")?,
                 &format!("{place}.qcs"),
                 PrincipalPattern::parse,
             )?
@@ -127,13 +139,13 @@ fn principals(
     });
     match named {
         Some(name) => Err(Error::Value {
-            at: place,
+            at: place.into(),
             found: format!("`{name}`"),
             expected:
                 "`qcs::cam::anonymous:anonymous`, as the policy is for requests without a signature"
                     .into(),
         }),
-        None => Ok(Some(list)),
+        None => Ok(list),
     }
 }
 
