@@ -5,15 +5,28 @@
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use auth::policy::{self, Action, Decision, Principal, Question};
+use auth::policy::{self, Action, Decision, Policy, Principal, Question};
 use http::{HeaderMap, Method};
 use rules::ImageUrl;
 
+use crate::config::Config;
 use crate::error::Error;
 use crate::escape;
-use crate::hosts;
+use crate::hosts::Place;
+use crate::operation::COPY_SOURCE;
 use crate::service::{Call, PIC_OPERATIONS, Service};
 use crate::storage::ObjectKey;
+
+/// Parameters that choose what is done: a signature must cover them.
+const CHOOSING: [&str; 7] = [
+    "versionId",
+    "uploadId",
+    "partNumber",
+    "uploads",
+    "delete",
+    "image_process",
+    "prefix",
+];
 
 /// Who sent a request.
 #[derive(Debug)]
@@ -36,17 +49,49 @@ impl Caller {
 impl Call {
     /// Whether the signature covers every item of the query that has this name.
     pub(crate) fn covers_parameter(&self, name: &str) -> bool {
-        let Caller::Key { verified, .. } = &self.caller else {
-            return false;
-        };
-        self.raw_query
-            .split('&')
-            .filter(|item| {
-                let raw_name = item.split('=').next().unwrap_or_default();
-                escape::decode(&raw_name.replace('+', " ")).as_deref() == Some(name)
-            })
-            .all(|item| verified.covers_param(item.as_bytes()))
+        match &self.caller {
+            Caller::Anonymous => false,
+            Caller::Key { verified, .. } => covers(verified, &self.raw_query, name),
+        }
     }
+}
+
+/// Whether a signature covers every item of a query that has this name.
+fn covers(verified: &auth::Verified, raw_query: &str, name: &str) -> bool {
+    raw_query
+        .split('&')
+        .filter(|item| {
+            let raw_name = item.split('=').next().unwrap_or_default();
+            escape::decode(&raw_name.replace('+', " ")).as_deref() == Some(name)
+        })
+        .all(|item| verified.covers_param(item.as_bytes()))
+}
+
+/// What must be allowed to a caller.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// An action on an object.
+    Object {
+        action: Action,
+        bucket: usize,
+        key: ObjectKey,
+    },
+    /// HEAD of an object: `HeadObject`, or `GetObject` where no statement speaks of that.
+    Head { bucket: usize, key: ObjectKey },
+    /// An action on the keys of a bucket that begin so, or on the bucket itself.
+    Bucket {
+        action: Action,
+        bucket: usize,
+        prefix: String,
+    },
+}
+
+/// An action on a name, and what the policies say to it.
+pub(crate) struct Decided<'k> {
+    pub(crate) action: Action,
+    pub(crate) bucket: usize,
+    pub(crate) key: &'k str,
+    pub(crate) decision: Decision,
 }
 
 /// On whose behalf something is read or stored.
@@ -88,13 +133,15 @@ impl Who {
 }
 
 impl Service {
-    /// Whose request it is.
+    /// Whose request it is, which is for this place.
     pub(crate) fn authenticate(
         &self,
         method: &Method,
         raw_path: &str,
         raw_query: &str,
         headers: &HeaderMap,
+        place: &Place,
+        now: u64,
     ) -> Result<Caller, Error> {
         let request = auth::Request {
             method: method.as_str(),
@@ -102,20 +149,18 @@ impl Service {
             raw_query: raw_query.as_bytes(),
             headers,
         };
-        match auth::verify(&request, &self.keys, now()) {
+        match auth::verify(&request, &self.keys, now) {
             Ok(auth::Access::Anonymous) => Ok(Caller::Anonymous),
             Ok(auth::Access::Signed(verified)) => {
                 let index = verified.key_index;
-                self.host_is_covered(index, &verified, host_of(headers))?;
+                self.host_is_covered(&verified, raw_path, place)?;
                 let caller = Caller::Key { index, verified };
                 // What chooses the operation must be signed: a URL to put one object could otherwise be made to
                 // copy another.
-                if headers.contains_key("x-cos-copy-source")
-                    && !caller.covers_header("x-cos-copy-source")
-                {
-                    return Err(Error::Denied(
-                        "the signature does not cover x-cos-copy-source".to_owned(),
-                    ));
+                if headers.contains_key(COPY_SOURCE) && !caller.covers_header(COPY_SOURCE) {
+                    return Err(Error::Denied(format!(
+                        "the signature does not cover {COPY_SOURCE}"
+                    )));
                 }
                 Ok(caller)
             }
@@ -124,16 +169,19 @@ impl Service {
     }
 
     /// A signature without the host is good for the same path on any host: for the same key in every bucket, and,
-    /// where the bucket stands in the path, for the rest of the path as a key. So it counts only where there is one
-    /// bucket, and the host names it.
+    /// where a bucket or a bucket's prefix stands in the path, for the rest of the path as a key. So it counts only
+    /// where there is one bucket, and the whole path is the key.
     fn host_is_covered(
         &self,
-        index: usize,
         verified: &auth::Verified,
-        host: &str,
+        raw_path: &str,
+        place: &Place,
     ) -> Result<(), Error> {
-        let certain = self.config.buckets.len() == 1 && !hosts::is_path_style(host);
-        if certain || verified.covers_header("host") || self.config.keys[index].allow_unsigned_host
+        let path = escape::decode(raw_path.strip_prefix('/').unwrap_or(raw_path));
+        let certain = self.config.buckets.len() == 1 && path.as_ref() == Some(&place.key);
+        if certain
+            || verified.covers_header("host")
+            || self.config.keys[verified.key_index].allow_unsigned_host
         {
             return Ok(());
         }
@@ -142,24 +190,28 @@ impl Service {
         Err(Error::Denied(text.to_owned()))
     }
 
-    /// Whether the caller may do `action` on `key` of the request's bucket.
-    pub(crate) fn may(&self, call: &Call, action: Action, key: &ObjectKey) -> Result<(), Error> {
-        self.may_in(call, action, call.place.bucket, key)
+    /// Whether `who` may do all of these.
+    pub(crate) fn allow(&self, who: &Who, asks: &[Ask]) -> Result<(), Error> {
+        asks.iter()
+            .try_for_each(|ask| self.verdict(who, &self.settle(who, ask)))
     }
 
-    /// Whether the caller may do one of `actions`; the refusal speaks of the first.
-    pub(crate) fn may_any(
+    /// Whether the caller may delete `key` by `POST ?delete`, which takes `DeleteObject`, and from anonymous callers
+    /// `DeleteMultipleObjects` as well (436/8289).
+    pub(crate) fn may_delete_among_others(
         &self,
         call: &Call,
-        actions: &[Action],
         key: &ObjectKey,
     ) -> Result<(), Error> {
-        let mut results = actions.iter().map(|action| self.may(call, *action, key));
-        let first = results.next().unwrap_or(Ok(()));
-        if first.is_ok() || results.any(|result| result.is_ok()) {
-            return Ok(());
+        let who = Who::of_request(call);
+        let bucket = call.place.bucket;
+        let action = Action::DeleteMultipleObjects;
+        let among = self.decided(&who, action, bucket, key.as_str());
+        let is_signed = matches!(who, Who::Key(..));
+        if !(is_signed && among.decision == Decision::NotAllowed) {
+            self.verdict(&who, &among)?;
         }
-        first
+        self.who_may(&who, Action::DeleteObject, bucket, key)
     }
 
     /// Whether the caller may do `action` on `key` of some bucket.
@@ -171,11 +223,6 @@ impl Service {
         key: &ObjectKey,
     ) -> Result<(), Error> {
         self.who_may(&Who::of_request(call), action, bucket, key)
-    }
-
-    /// Whether the caller may do `action` on the request's bucket as a whole.
-    pub(crate) fn may_bucket(&self, call: &Call, action: Action) -> Result<(), Error> {
-        self.decide(&Who::of_request(call), action, call.place.bucket, "")
     }
 
     /// Whether anyone at this address may do `action`.
@@ -198,34 +245,85 @@ impl Service {
         bucket: usize,
         key: &ObjectKey,
     ) -> Result<(), Error> {
-        self.decide(who, action, bucket, key.as_str())
+        self.verdict(who, &self.decided(who, action, bucket, key.as_str()))
     }
 
-    /// An explicit deny of any policy wins; without an allow of any the answer is no.
-    fn decide(&self, who: &Who, action: Action, bucket: usize, key: &str) -> Result<(), Error> {
-        let config = &self.config;
-        let (access, principal) = match who {
-            Who::Anonymous(_) => (&config.anonymous, Principal::Anonymous),
-            Who::Key(index, _) => {
-                let key = &config.keys[*index];
-                (
-                    &key.access,
-                    Principal::Key(key.principal.as_deref().unwrap_or_default()),
-                )
+    /// What the policies say to `ask`.
+    pub(crate) fn settle<'a>(&self, who: &Who, ask: &'a Ask) -> Decided<'a> {
+        match ask {
+            Ask::Object {
+                action,
+                bucket,
+                key,
+            } => self.decided(who, *action, *bucket, key.as_str()),
+            Ask::Head { bucket, key } => {
+                let head = self.decided(who, Action::HeadObject, *bucket, key.as_str());
+                let get = self.decided(who, Action::GetObject, *bucket, key.as_str());
+                match (&head.decision, &get.decision) {
+                    (Decision::NotAllowed, Decision::Allowed(_)) => get,
+                    _ => head,
+                }
             }
-            Who::Upload => (&config.upload.access, Principal::Key("")),
+            Ask::Bucket {
+                action,
+                bucket,
+                prefix,
+            } => {
+                let part = self.decided(who, *action, *bucket, prefix);
+                let whole = self.decided(who, *action, *bucket, "");
+                // Whoever may do it to the whole bucket may do it to a part, unless a statement denies either.
+                let rank = |decided: &Decided| match decided.decision {
+                    Decision::Denied(_) => 0,
+                    Decision::Allowed(_) => 1,
+                    Decision::NotAllowed => 2,
+                };
+                if rank(&whole) < rank(&part) {
+                    whole
+                } else {
+                    part
+                }
+            }
+        }
+    }
+
+    fn decided<'k>(&self, who: &Who, action: Action, bucket: usize, key: &'k str) -> Decided<'k> {
+        let (access, own) = (self.policy_of(who), &self.config.buckets[bucket]);
+        let principal = match who {
+            Who::Anonymous(_) => Principal::Anonymous,
+            Who::Key(index, _) => {
+                let principal = self.config.keys[*index].principal.as_deref();
+                Principal::Key(principal.unwrap_or_default())
+            }
+            Who::Upload => Principal::Key(""),
         };
-        let bucket = &config.buckets[bucket];
         let question = Question {
             principal,
             action,
-            bucket: &bucket.name,
-            region: bucket.region.as_deref(),
+            bucket: &own.name,
+            region: own.region.as_deref(),
             key,
             address: who.client(),
         };
-        let why = match policy::decide(access.policy().into_iter().chain(&bucket.policy), &question)
-        {
+        Decided {
+            action,
+            bucket,
+            key,
+            decision: policy::decide(access.into_iter().chain(&own.policy), &question),
+        }
+    }
+
+    /// The policy of `who`, beside which that of the bucket counts.
+    pub(crate) fn policy_of(&self, who: &Who) -> Option<&Policy> {
+        match who {
+            Who::Anonymous(_) => self.config.anonymous.policy(),
+            Who::Key(index, _) => self.config.keys[*index].access.policy(),
+            Who::Upload => self.config.upload.access.policy(),
+        }
+    }
+
+    /// An explicit deny of any policy wins; without an allow of any the answer is no.
+    pub(crate) fn verdict(&self, who: &Who, decided: &Decided) -> Result<(), Error> {
+        let why = match decided.decision {
             Decision::Allowed(_) => return Ok(()),
             Decision::Denied(_) => "a policy denies it",
             Decision::NotAllowed => match who {
@@ -234,9 +332,15 @@ impl Service {
                 Who::Upload => "the policy of [upload] does not allow it",
             },
         };
+        let Decided {
+            action,
+            bucket,
+            key,
+            ..
+        } = decided;
+        let bucket = self.bucket_name(*bucket);
         Err(Error::Denied(format!(
-            "{action} on `{}/{key}`: {why}",
-            bucket.name
+            "{action} on `{bucket}/{key}`: {why}"
         )))
     }
 
@@ -268,14 +372,22 @@ impl Service {
         Err(Error::Denied(text.to_owned()))
     }
 
-    /// Whether an image of a rule may be read: by the URL's own signature where it has one, else by `who`.
-    pub(crate) fn may_read_image(
+    /// Who must be allowed to read an image of a rule: whoever signed its URL, where the URL has a signature of its own,
+    /// else `who`.
+    pub(crate) fn reader_of_image(
         &self,
         who: &Who,
         url: &ImageUrl,
-        bucket: usize,
-        key: &ObjectKey,
-    ) -> Result<(), Error> {
+        place: &Place,
+        now: u64,
+    ) -> Result<Who, Error> {
+        let refused = |reason: &dyn std::fmt::Display| {
+            let text = format!(
+                "the signature in the URL of image `{}`: {reason}",
+                place.key
+            );
+            Error::Denied(text)
+        };
         let host = match url.port {
             Some(port) => format!("{}:{port}", url.host),
             None => url.host.clone(),
@@ -286,18 +398,15 @@ impl Service {
             url.path.as_bytes(),
             query.as_bytes(),
             &self.keys,
-            now(),
+            now,
         );
         match access {
-            Ok(auth::Access::Anonymous) => self.who_may(who, Action::GetObject, bucket, key),
+            Ok(auth::Access::Anonymous) => Ok(who.clone()),
             Ok(auth::Access::Signed(verified)) => {
-                self.host_is_covered(verified.key_index, &verified, &url.host)?;
-                let signer = Who::Key(verified.key_index, who.client());
-                self.who_may(&signer, Action::GetObject, bucket, key)
+                self.host_is_covered(&verified, &url.path, place)?;
+                Ok(Who::Key(verified.key_index, who.client()))
             }
-            Err(error) => Err(Error::Denied(format!(
-                "the signature in the URL of image `{key}`: {error}"
-            ))),
+            Err(error) => Err(refused(&error)),
         }
     }
 }
@@ -307,15 +416,7 @@ pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
     if matches!(call.caller, Caller::Anonymous) {
         return Ok(());
     }
-    for name in [
-        "versionId",
-        "uploadId",
-        "partNumber",
-        "uploads",
-        "delete",
-        "image_process",
-        "prefix",
-    ] {
+    for name in CHOOSING {
         if call.query.parameter(name).is_some() && !call.covers_parameter(name) {
             return Err(Error::Denied(format!(
                 "the signature does not cover the parameter {name}"
@@ -325,12 +426,35 @@ pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
     Ok(())
 }
 
-fn host_of(headers: &HeaderMap) -> &str {
-    let host = headers.get(http::header::HOST);
-    host.and_then(|host| host.to_str().ok()).unwrap_or_default()
+/// What policies of the configuration say in vain, with where it stands.
+pub(crate) fn idle_actions(config: &Config) -> Vec<String> {
+    let anonymous = [("anonymous.policy".to_owned(), config.anonymous.policy())];
+    let upload = [("upload.policy".to_owned(), config.upload.access.policy())];
+    let keys = config.keys.iter().map(|key| {
+        let at = format!("policy of key `{}`", key.key.id);
+        (at, key.access.policy())
+    });
+    let buckets = config.buckets.iter().map(|bucket| {
+        let at = format!("policy of bucket `{}`", bucket.name);
+        (at, bucket.policy.as_ref())
+    });
+    let policies = anonymous
+        .into_iter()
+        .chain(upload)
+        .chain(keys)
+        .chain(buckets);
+    policies
+        .flat_map(|(at, policy)| {
+            let warnings = policy.map(Policy::warnings).unwrap_or_default();
+            warnings
+                .into_iter()
+                .map(move |warning| format!("{at}: {warning}"))
+        })
+        .collect()
 }
 
-fn now() -> u64 {
+/// Seconds since 1970.
+pub(crate) fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::SystemTime;
 
+use auth::policy::Action;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use rules::Rule;
+use rules::{ImageRef, Rule};
 use sha1::{Digest, Sha1};
 
 use crate::authority::Who;
@@ -33,42 +34,59 @@ impl Service {
     /// A URL that carries a signature of its own is judged by that alone; an invalid one is refused, never ignored.
     /// Others are judged by the request's caller where its signature covers the rule, else by what anyone may read.
     /// Their number is judged last: `ignore-error/1` hides a rule with too many, but nothing that comes before.
-    pub(crate) fn locate_images(&self, rule: &Rule, who: &Who) -> Result<Vec<SourceName>, Error> {
-        let mut seen: HashMap<&rules::ImageRef, SourceName> = HashMap::new();
+    pub(crate) fn locate_images(
+        &self,
+        rule: &Rule,
+        who: &Who,
+        now: u64,
+    ) -> Result<Vec<SourceName>, Error> {
+        let mut seen: HashMap<&ImageRef, SourceName> = HashMap::new();
         let mut located = Vec::new();
         for (n, image) in rule.images().enumerate() {
             if let Some(known) = seen.get(image) {
                 located.push(known.clone());
                 continue;
             }
-            let url = image.url();
-            let shown = format!("{}{}", url.host, url.path);
-            let lost = |reason: String| Error::ImageSource {
-                number: n + 1,
-                url: shown.clone(),
-                reason,
-            };
-            let place = hosts::find(&self.config, &url.host, &url.path, Asked::ByImageUrl)
-                .map_err(|error| lost(error.to_string()))?;
-            let key = ObjectKey::new(place.key).map_err(|error| lost(error.to_string()))?;
-            self.may_read_image(who, url, place.bucket, &key)?;
-            let version = url
-                .query
-                .as_deref()
-                .and_then(|query| rules::split_query(query).ok())
-                .and_then(|query| query.parameter("versionId").map(str::to_owned))
-                .filter(|version| !version.is_empty())
-                .map(Version);
-            let name = SourceName {
-                bucket: place.bucket,
-                key,
-                version,
-            };
+            let (name, reader) = self.locate_image(n + 1, image, who, now)?;
+            self.who_may(&reader, Action::GetObject, name.bucket, &name.key)?;
             seen.insert(image, name.clone());
             located.push(name);
         }
         pipeline::check(rule, &self.pipeline_limits())?;
         Ok(located)
+    }
+
+    /// Where a rule's image of this number is, and who must be allowed to read it.
+    pub(crate) fn locate_image(
+        &self,
+        number: usize,
+        image: &ImageRef,
+        who: &Who,
+        now: u64,
+    ) -> Result<(SourceName, Who), Error> {
+        let url = image.url();
+        let lost = |reason: String| Error::ImageSource {
+            number,
+            url: format!("{}{}", url.host, url.path),
+            reason,
+        };
+        let place = hosts::find(&self.config, &url.host, &url.path, Asked::ByImageUrl)
+            .map_err(|error| lost(error.to_string()))?;
+        let key = ObjectKey::new(place.key.as_str()).map_err(|error| lost(error.to_string()))?;
+        let reader = self.reader_of_image(who, url, &place, now)?;
+        let version = url
+            .query
+            .as_deref()
+            .and_then(|query| rules::split_query(query).ok())
+            .and_then(|query| query.parameter("versionId").map(str::to_owned))
+            .filter(|version| !version.is_empty())
+            .map(Version);
+        let name = SourceName {
+            bucket: place.bucket,
+            key,
+            version,
+        };
+        Ok((name, reader))
     }
 
     /// What is known of the result of `rule` before any source is read.

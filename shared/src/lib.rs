@@ -13,6 +13,7 @@ pub mod escape;
 pub mod hosts;
 mod images;
 mod object;
+mod operation;
 pub mod pic_operations;
 mod process;
 mod request_id;

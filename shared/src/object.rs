@@ -3,7 +3,6 @@
 use std::ops::Range;
 use std::time::SystemTime;
 
-use auth::policy::Action;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -15,6 +14,8 @@ use crate::conditions::{self, Verdict};
 use crate::error::Error;
 use crate::escape;
 use crate::hosts::{self, Asked};
+use crate::images::SourceName;
+use crate::operation::COPY_SOURCE;
 use crate::service::{Call, Service};
 use crate::storage::{
     self, Attributes, ByteRange, ByteStream, ETag, GetOptions, ListOptions, Object, ObjectInfo,
@@ -36,11 +37,6 @@ impl Service {
     pub(crate) async fn get_object(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
         let head = call.method == http::Method::HEAD;
-        if head {
-            self.may_any(call, &[Action::HeadObject, Action::GetObject], &key)?;
-        } else {
-            self.may(call, Action::GetObject, &key)?;
-        }
         let overrides = response_overrides(call)?;
         let mut response = if head || conditions::are_given(&call.headers) {
             self.weighed(call, &key, head).await?
@@ -165,7 +161,6 @@ impl Service {
     /// `PUT /<key>` without rules.
     pub(crate) async fn put_object(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::PutObject, &key)?;
         let options = put_options(&call.headers)?;
         check_body(call).await?;
         let storage = self.storage(call.place.bucket);
@@ -178,7 +173,6 @@ impl Service {
     /// `DELETE /<key>`.
     pub(crate) async fn delete_object(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::DeleteObject, &key)?;
         if call.version().is_some() {
             return Err(Error::NotSupported(
                 "deleting one version of an object".to_owned(),
@@ -226,7 +220,7 @@ impl Service {
         for name in names {
             let deleted = async {
                 let key = ObjectKey::new(name.strip_prefix('/').unwrap_or(name))?;
-                self.may(call, Action::DeleteObject, &key)?;
+                self.may_delete_among_others(call, &key)?;
                 Ok(self.storage(call.place.bucket).delete(&key).await?)
             };
             let deleted: Result<(), Error> = deleted.await;
@@ -248,6 +242,26 @@ impl Service {
         Ok(xml(answer))
     }
 
+    /// What `x-cos-copy-source` names.
+    pub(crate) fn copy_source(&self, source: &str) -> Result<SourceName, Error> {
+        let wrong = |reason: String| Error::InvalidArgument(format!("{COPY_SOURCE}: {reason}"));
+        let (host_and_path, query) = source.split_once('?').unwrap_or((source, ""));
+        let (host, path) = host_and_path
+            .split_once('/')
+            .ok_or_else(|| wrong(format!("expected <host>/<key>, found `{source}`")))?;
+        let place = hosts::find(&self.config, host, &format!("/{path}"), Asked::ByImageUrl)
+            .map_err(|error| wrong(error.to_string()))?;
+        let version = rules::split_query(query)
+            .ok()
+            .and_then(|query| query.parameter("versionId").map(|v| Version(v.to_owned())))
+            .filter(|version| !version.0.is_empty());
+        Ok(SourceName {
+            bucket: place.bucket,
+            key: ObjectKey::new(place.key)?,
+            version,
+        })
+    }
+
     /// `PUT /<key>` with `x-cos-copy-source`.
     pub(crate) async fn copy_object(
         &self,
@@ -255,19 +269,11 @@ impl Service {
         source: &str,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        let wrong = |reason: String| Error::InvalidArgument(format!("x-cos-copy-source: {reason}"));
-        let (host_and_path, query) = source.split_once('?').unwrap_or((source, ""));
-        let (host, path) = host_and_path
-            .split_once('/')
-            .ok_or_else(|| wrong(format!("expected <host>/<key>, found `{source}`")))?;
-        let from = hosts::find(&self.config, host, &format!("/{path}"), Asked::ByImageUrl)
-            .map_err(|error| wrong(error.to_string()))?;
-        let version = rules::split_query(query)
-            .ok()
-            .and_then(|query| query.parameter("versionId").map(|v| Version(v.to_owned())));
-        let from_key = ObjectKey::new(from.key)?;
-        self.may_in(call, Action::GetObject, from.bucket, &from_key)?;
-        self.may(call, Action::PutObject, &key)?;
+        let SourceName {
+            bucket: from,
+            key: from_key,
+            version,
+        } = self.copy_source(source)?;
         let options = put_options(&call.headers)?;
         let replace = match call.header("x-cos-metadata-directive") {
             None | Some("Copy" | "COPY") => false,
@@ -278,10 +284,7 @@ impl Service {
                 return Err(Error::InvalidArgument(text));
             }
         };
-        let info = self
-            .storage(from.bucket)
-            .head(&from_key, version.as_ref())
-            .await?;
+        let info = self.storage(from).head(&from_key, version.as_ref()).await?;
         let mut conditional = HeaderMap::new();
         for (ours, plain) in [
             ("x-cos-copy-source-if-match", header::IF_MATCH),
@@ -302,13 +305,13 @@ impl Service {
         if conditions::evaluate(&conditional, &info.etag, info.last_modified) != Verdict::Proceed {
             return Err(Error::PreconditionFailed);
         }
-        let stored = if from.bucket == call.place.bucket {
+        let stored = if from == call.place.bucket {
             if from_key == key && !replace {
                 let text = "an object can be copied onto itself only with x-cos-metadata-directive: Replaced";
                 return Err(Error::InvalidArgument(text.to_owned()));
             }
             let attributes = replace.then_some(options.attributes);
-            self.storage(from.bucket)
+            self.storage(from)
                 .copy(
                     &from_key,
                     version.as_ref(),
@@ -324,7 +327,7 @@ impl Service {
                 if_match: (!conditional.is_empty()).then_some(info.etag),
                 ..GetOptions::default()
             };
-            let object = self.storage(from.bucket).get(&from_key, get).await?;
+            let object = self.storage(from).get(&from_key, get).await?;
             let bytes = object.body.collect(self.config.limits.put_bytes).await?;
             let put = PutOptions {
                 attributes: if replace {
@@ -350,7 +353,6 @@ impl Service {
 
     /// `GET /`: a page of keys, in the first version's shape.
     pub(crate) async fn list_objects(&self, call: &Call) -> Result<Response<Body>, Error> {
-        self.may_bucket(call, Action::GetBucket)?;
         let parameter = |name: &str| call.query.parameter(name).unwrap_or_default().to_owned();
         let (prefix, marker, delimiter) = (
             parameter("prefix"),
@@ -409,16 +411,9 @@ impl Service {
         Ok(xml(answer))
     }
 
-    /// `HEAD /`: the bucket is there, and the caller may know.
-    pub(crate) fn head_bucket(&self, call: &Call) -> Result<Response<Body>, Error> {
-        self.may_bucket(call, Action::HeadBucket)?;
-        Ok(Response::new(Body::Empty))
-    }
-
     /// `POST /<key>?uploads`.
     pub(crate) async fn create_multipart(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::InitiateMultipartUpload, &key)?;
         let PutOptions {
             attributes,
             precondition,
@@ -446,8 +441,7 @@ impl Service {
         upload: &UploadId,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::UploadPart, &key)?;
-        if call.header("x-cos-copy-source").is_some() {
+        if call.headers.contains_key(COPY_SOURCE) {
             return Err(Error::NotSupported(
                 "copying into a part of a multipart upload".to_owned(),
             ));
@@ -480,7 +474,6 @@ impl Service {
         upload: &UploadId,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::ListParts, &key)?;
         let max = max_keys(call, "max-parts")?;
         let encode = encoder(call)?;
         let marker: u32 = match call.query.parameter("part-number-marker") {
@@ -526,7 +519,6 @@ impl Service {
 
     /// `GET /?uploads`: the uploads that are open.
     pub(crate) async fn list_multipart(&self, call: &Call) -> Result<Response<Body>, Error> {
-        self.may_bucket(call, Action::ListMultipartUploads)?;
         let prefix = call.query.parameter("prefix").unwrap_or_default();
         let max = max_keys(call, "max-uploads")?;
         let encode = encoder(call)?;
@@ -577,7 +569,6 @@ impl Service {
         upload: &UploadId,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::AbortMultipartUpload, &key)?;
         self.storage(call.place.bucket)
             .abort_multipart(&key, upload)
             .await?;

@@ -75,7 +75,6 @@ impl Service {
     /// `PUT /<key>` with `Pic-Operations`.
     pub(crate) async fn put_processed(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::PutObject, &key)?;
         let document = self.pic_operations(call)?;
         let options = object::put_options(&call.headers)?;
         object::check_body(call).await?;
@@ -125,14 +124,11 @@ impl Service {
                 "?image_process needs the header Pic-Operations".to_owned(),
             ));
         }
-        if !self.config.cloud_mode_needs_put_only {
-            self.may(call, Action::GetObject, &key)?;
-        }
         let document = self.pic_operations(call)?;
         let jobs = self.jobs(call, &document, &key)?;
         if jobs.is_empty() {
             // Nothing but a description was asked for; that is a read whatever the switch says.
-            self.may(call, Action::GetObject, &key)?;
+            self.may_in(call, Action::GetObject, call.place.bucket, &key)?;
         }
         let timer = self.timer(call);
         let name = SourceName {
@@ -167,7 +163,6 @@ impl Service {
         upload: &UploadId,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may(call, Action::CompleteMultipartUpload, &key)?;
         object::check_body(call).await?;
         let parts = object::parts_named(&call.body)?;
         let precondition = object::precondition(&call.headers)?;
@@ -254,7 +249,7 @@ impl Service {
     }
 
     /// The request's `Pic-Operations`, if its caller may use them.
-    fn pic_operations(&self, call: &Call) -> Result<PicOperations, Error> {
+    pub(crate) fn pic_operations(&self, call: &Call) -> Result<PicOperations, Error> {
         self.may_use_pic_operations(call)?;
         let mut values = call.headers.get_all(PIC_OPERATIONS).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
@@ -276,6 +271,24 @@ impl Service {
         })
     }
 
+    /// Where the result of an operation on `source` goes.
+    pub(crate) fn target_of(
+        &self,
+        call: &Call,
+        operation: &Operation,
+        source: &ObjectKey,
+    ) -> Result<(usize, ObjectKey), Error> {
+        let target = operation.target(source).map_err(|source| Error::Target {
+            fileid: operation.fileid.clone(),
+            source,
+        })?;
+        let bucket = match &operation.bucket {
+            None => call.place.bucket,
+            Some(name) => self.target_bucket(name)?,
+        };
+        Ok((bucket, target))
+    }
+
     /// Resolves and allows every target and image of the document, before anything is read or stored.
     fn jobs(
         &self,
@@ -286,14 +299,7 @@ impl Service {
         let who = Who::of_request(call);
         let mut jobs: Vec<Job> = Vec::new();
         for operation in &document.operations {
-            let target = operation.target(source).map_err(|source| Error::Target {
-                fileid: operation.fileid.clone(),
-                source,
-            })?;
-            let bucket = match &operation.bucket {
-                None => call.place.bucket,
-                Some(name) => self.target_bucket(name)?,
-            };
+            let (bucket, target) = self.target_of(call, operation, source)?;
             if jobs.iter().any(|job| job.is_target(bucket, &target)) {
                 return Err(Error::SameTarget(target));
             }
@@ -302,7 +308,7 @@ impl Service {
                 fileid: operation.fileid.clone(),
                 bucket,
                 target,
-                task: self.task(operation, &who)?,
+                task: self.task(operation, &who, call.now)?,
             });
         }
         Ok(jobs)
@@ -310,7 +316,7 @@ impl Service {
 
     /// What an operation comes to. Where `who` may not read an image, or an image leads nowhere, it is refused even
     /// with `ignore-error/1`.
-    pub(crate) fn task(&self, operation: &Operation, who: &Who) -> Result<Task, Error> {
+    pub(crate) fn task(&self, operation: &Operation, who: &Who, now: u64) -> Result<Task, Error> {
         let rule = match &operation.rule {
             Ok(rule) => rule.clone(),
             Err(error) => {
@@ -318,7 +324,7 @@ impl Service {
                 return Ok(Task::Copy { hidden });
             }
         };
-        match self.locate_images(&rule, who) {
+        match self.locate_images(&rule, who, now) {
             Ok(images) => Ok(Task::Make { rule, images }),
             Err(hidden) if rule.ignore_error() && hidden.answer().suppressible => {
                 Ok(Task::Copy { hidden })

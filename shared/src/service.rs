@@ -12,12 +12,13 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use rules::Query;
 
-use crate::authority::{Caller, refuse_uncovered};
+use crate::authority::{Caller, Who, idle_actions, now, refuse_uncovered};
 use crate::body::Body;
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::hosts::{self, Asked, Place};
 use crate::object::set;
+use crate::operation::Operation;
 use crate::storage::{self, ObjectKey, Storage, UploadId, Version};
 use crate::work::{self, Gate, Timer};
 use crate::xml::Writer;
@@ -56,6 +57,8 @@ pub(crate) struct Call {
     pub(crate) host: String,
     pub(crate) place: Place,
     pub(crate) caller: Caller,
+    /// When it came, in seconds since 1970.
+    pub(crate) now: u64,
 }
 
 impl Call {
@@ -78,13 +81,13 @@ impl Call {
         self.headers.get(name)?.to_str().ok()
     }
 
-    fn upload_id(&self) -> Option<UploadId> {
+    pub(crate) fn upload_id(&self) -> Option<UploadId> {
         self.query
             .parameter("uploadId")
             .map(|id| UploadId(id.to_owned()))
     }
 
-    fn asks_for(&self, name: &str) -> bool {
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
         self.query.parameter(name).is_some()
     }
 }
@@ -145,6 +148,9 @@ impl Service {
                 })
             })
             .collect::<Result<_, _>>()?;
+        for warning in idle_actions(&config) {
+            tracing::warn!("{warning}");
+        }
         let gate = Gate::new(config.limits.concurrency, config.limits.queue);
         let keys = config.keys.iter().map(|key| key.key.clone()).collect();
         Ok(Self {
@@ -272,7 +278,15 @@ impl Service {
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         let place = hosts::find(&self.config, &host, raw_path, Asked::ByRequest)
             .map_err(Error::NoBucket)?;
-        let caller = self.authenticate(&parts.method, raw_path, &raw_query, &parts.headers)?;
+        let now = now();
+        let caller = self.authenticate(
+            &parts.method,
+            raw_path,
+            &raw_query,
+            &parts.headers,
+            &place,
+            now,
+        )?;
         // A signature tells who means it. An unsigned request may be any page's that a browser has open: on loopback
         // that browser is let in.
         if matches!(caller, Caller::Anonymous)
@@ -292,86 +306,38 @@ impl Service {
             host,
             place,
             caller,
+            now,
         };
         refuse_uncovered(&call)?;
         self.operate(&call).await
     }
 
-    /// Which operation it is: decided by method, key and the query's names, nowhere else.
+    /// Carries out what the request asks for, once its caller is allowed to.
     async fn operate(&self, call: &Call) -> Result<Response<Body>, Error> {
-        let keyed = !call.place.key.is_empty();
-        for unsupported in [
-            "acl",
-            "cors",
-            "lifecycle",
-            "policy",
-            "referer",
-            "tagging",
-            "versioning",
-            "versions",
-            "website",
-            "logging",
-            "inventory",
-            "encryption",
-            "style",
-            "restore",
-            "select",
-            "append",
-            "replication",
-            "domain",
-            "retention",
-        ] {
-            if call.asks_for(unsupported) {
-                return Err(Error::NotSupported(format!("?{unsupported}")));
-            }
-        }
-        match (call.method.as_str(), keyed) {
-            ("GET" | "HEAD", true) => match (&call.query.rule, call.upload_id()) {
-                (Some(rule), _) => self.download_rule(call, rule).await,
-                (None, Some(upload)) if call.method == Method::GET => {
-                    self.list_parts(call, &upload).await
-                }
-                (None, _) => self.get_object(call).await,
-            },
-            ("GET", false) if call.asks_for("uploads") => self.list_multipart(call).await,
-            ("GET", false) => self.list_objects(call).await,
-            ("HEAD", false) => self.head_bucket(call),
-            ("PUT", true) => {
-                if let Some(upload) = call.upload_id() {
-                    return self.put_part(call, &upload).await;
-                }
-                if let Some(source) = call.header("x-cos-copy-source") {
-                    return self.copy_object(call, source).await;
-                }
-                if call.headers.contains_key(PIC_OPERATIONS) {
-                    return self.put_processed(call).await;
-                }
-                self.put_object(call).await
-            }
-            ("POST", true) if call.asks_for("image_process") => self.process_stored(call).await,
-            ("POST", true) if call.asks_for("uploads") => self.create_multipart(call).await,
-            ("POST", true) => match call.upload_id() {
-                Some(upload) => self.complete_multipart(call, &upload).await,
-                None => Err(Error::NotSupported(
-                    "POST of this kind; POST takes ?image_process, ?uploads or ?uploadId="
-                        .to_owned(),
-                )),
-            },
-            ("POST", false) if call.asks_for("delete") => self.delete_objects(call).await,
-            ("DELETE", true) => match call.upload_id() {
-                Some(upload) => self.abort_multipart(call, &upload).await,
-                None => self.delete_object(call).await,
-            },
-            ("PUT" | "POST" | "DELETE", false) => {
-                let method = call.method.to_string();
-                Err(Error::NoKey { method })
-            }
-            (method, _) => Err(Error::MethodNotAllowed(method.to_owned())),
+        let operation = Operation::of(call)?;
+        self.allow(&Who::of_request(call), &self.asks(call, &operation)?)?;
+        match operation {
+            Operation::Render(rule) => self.download_rule(call, rule).await,
+            Operation::GetObject | Operation::HeadObject => self.get_object(call).await,
+            Operation::HeadBucket => Ok(Response::new(Body::Empty)),
+            Operation::ListObjects => self.list_objects(call).await,
+            Operation::ListMultipart => self.list_multipart(call).await,
+            Operation::ListParts(upload) => self.list_parts(call, &upload).await,
+            Operation::PutObject => self.put_object(call).await,
+            Operation::PutProcessed => self.put_processed(call).await,
+            Operation::PutPart(upload) => self.put_part(call, &upload).await,
+            Operation::Copy(source) => self.copy_object(call, source).await,
+            Operation::ProcessStored => self.process_stored(call).await,
+            Operation::CreateMultipart => self.create_multipart(call).await,
+            Operation::CompleteMultipart(upload) => self.complete_multipart(call, &upload).await,
+            Operation::AbortMultipart(upload) => self.abort_multipart(call, &upload).await,
+            Operation::DeleteObject => self.delete_object(call).await,
+            Operation::DeleteObjects => self.delete_objects(call).await,
         }
     }
 
     /// Takes what a trusted front says of the client, and drops what anyone else says in its name.
-    fn believe_front(&self, headers: &mut HeaderMap, front: &mut Front) {
+    pub(crate) fn believe_front(&self, headers: &mut HeaderMap, front: &mut Front) {
         let said = [MOGR_HOST, MOGR_AUTHORIZATION, MOGR_CLIENT].map(|name| headers.remove(name));
         if !self.config.trusted_front {
             return;
@@ -429,9 +395,7 @@ impl Service {
         if let Some(configured) = &self.config.cache_control {
             return configured.clone();
         }
-        let public =
-            self.anonymous_may(Action::GetObject, call.place.bucket, key, call.front.client);
-        if public {
+        if self.anonymous_may(Action::GetObject, call.place.bucket, key, call.front.client) {
             "public, max-age=31536000"
         } else {
             "private"

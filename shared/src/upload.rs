@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::StatusCode;
 
-use crate::authority::Who;
+use crate::authority::{Who, now};
 use crate::config::Location;
 use crate::error::Error;
 use crate::images::result_etag;
@@ -302,7 +302,7 @@ impl Service {
                 return Err(Error::SameTarget(target));
             }
             self.who_may(&who, Action::PutObject, target_bucket, &target)?;
-            let task = self.task(&operation, &who)?;
+            let task = self.task(&operation, &who, now())?;
             if let Task::Make { images, .. } = &task
                 && let Some(n) = images.iter().position(|image| image.bucket != bucket)
             {

@@ -65,6 +65,7 @@ pub enum Error {
 pub enum Action {
     AbortMultipartUpload,
     CompleteMultipartUpload,
+    DeleteMultipleObjects,
     DeleteObject,
     GetBucket,
     GetObject,
@@ -81,9 +82,10 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of their names.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AbortMultipartUpload,
         Self::CompleteMultipartUpload,
+        Self::DeleteMultipleObjects,
         Self::DeleteObject,
         Self::GetBucket,
         Self::GetObject,
@@ -103,6 +105,7 @@ impl Action {
         match self {
             Self::AbortMultipartUpload => "cos:AbortMultipartUpload",
             Self::CompleteMultipartUpload => "cos:CompleteMultipartUpload",
+            Self::DeleteMultipleObjects => "cos:DeleteMultipleObjects",
             Self::DeleteObject => "cos:DeleteObject",
             Self::GetBucket => "cos:GetBucket",
             Self::GetObject => "cos:GetObject",
@@ -251,6 +254,24 @@ impl Policy {
     /// [`Error`], which names the place; what is not understood is refused, never skipped.
     pub fn parse(text: &str, attachment: Attachment) -> Result<Self, Error> {
         parse::policy(text, attachment)
+    }
+
+    /// What is understood and yet means nothing here: actions that this service does not know. A deny of a misspelled
+    /// action denies nothing.
+    pub fn warnings(&self) -> Vec<String> {
+        let statements = self.statements.iter().enumerate();
+        statements
+            .flat_map(|(index, statement)| {
+                let idle = statement.actions.iter().filter(|pattern| {
+                    !Action::ALL
+                        .into_iter()
+                        .any(|action| pattern.matches(action))
+                });
+                idle.map(move |pattern| {
+                    format!("statement[{index}].action: `{pattern}` is no action that this service knows")
+                })
+            })
+            .collect()
     }
 
     /// The policy that allows everything.

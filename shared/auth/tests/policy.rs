@@ -419,6 +419,22 @@ fn a_principal_may_stand_beside_the_statements() {
     );
 }
 
+#[test]
+fn actions_that_are_not_known_are_told() {
+    let policy = parse(
+        r#"[{"effect":"deny","action":["cos:GetObjekt","cos:Put*"],"resource":"*"},
+            {"effect":"allow","action":["name/cos:PutObjectACL","*","cos:DeleteMultipleObjects"],"resource":"*"}]"#,
+    );
+    assert_eq!(
+        policy.warnings(),
+        [
+            "statement[0].action: `cos:GetObjekt` is no action that this service knows",
+            "statement[1].action: `cos:PutObjectACL` is no action that this service knows",
+        ]
+    );
+    assert!(Policy::open().warnings().is_empty());
+}
+
 #[track_caller]
 fn refuses(text: &str, attachment: Attachment, message: &str) {
     assert_eq!(

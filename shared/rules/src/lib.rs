@@ -15,5 +15,5 @@ mod rule;
 pub use error::{Error, ImageError};
 pub use image_url::{ImageRef, ImageUrl, Scheme};
 pub use mogr::{Animate, Format, ImageMogr2, MAX_DURATION, Quality};
-pub use query::{Query, RuleItem, split_query};
+pub use query::{Query, RuleItem, VERBS, split_query};
 pub use rule::{MAX_STAGES, Rule, Stage};

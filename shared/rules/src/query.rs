@@ -5,7 +5,7 @@ use percent_encoding::percent_decode_str;
 use crate::Error;
 
 /// The verbs that begin a processing rule.
-pub(crate) const VERBS: [&str; 9] = [
+pub const VERBS: [&str; 9] = [
     "imageMogr2",
     "imageView2",
     "watermark",

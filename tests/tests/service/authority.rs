@@ -1,11 +1,10 @@
 //! Who may do what: signatures and policies, over the wire.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use service_tests::{Answer, animate_rule, b64, jpeg, request};
-use shared::auth::{Key, Signing, Window};
+use shared::auth::{Signing, Window};
 
 use crate::server::{HOST, Server};
+use crate::signer::{denied, key, window};
 
 const OTHER: &str = "other-1250000000";
 const OTHER_HOST: &str = "other-1250000000.cos.ap-shanghai.myqcloud.com";
@@ -83,21 +82,6 @@ fn server() -> Server {
     server
 }
 
-fn window() -> Window {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs();
-    Window {
-        start: now - 60,
-        end: now + 600,
-    }
-}
-
-fn key(id: &str) -> Key {
-    Key::new(id, format!("secret of {id}"))
-}
-
 /// Signs these query names and headers of a request, and sends it.
 struct Signed<'a> {
     by: &'a str,
@@ -144,16 +128,6 @@ fn get<'a>(by: &'a str, path: &'a str, params: &'a [(&'a str, &'a str)]) -> Sign
         params,
         headers: &[],
     }
-}
-
-#[track_caller]
-fn denied(answer: &Answer, code: &str) {
-    assert_eq!(
-        (answer.status, answer.xml("Code").as_str()),
-        (403, code),
-        "{}",
-        answer.text()
-    );
 }
 
 #[test]
@@ -461,35 +435,6 @@ fn operations_must_be_signed_and_every_result_allowed() {
         ),
         "AccessDenied",
     );
-}
-
-#[test]
-fn the_looser_reading_of_cloud_mode_is_a_switch() {
-    let policy = "policy = '''{\"version\":\"2.0\",\"statement\":[{\"effect\":\"allow\",\"action\":[\"cos:PutObject\"],\"resource\":[\"*\"]}]}'''";
-    for (switch, status) in [("", 403), ("cloud_mode_needs_put_only = true\n", 200)] {
-        let server = Server::with(&format!(
-            "{switch}[[key]]\nid = \"putter\"\nsecret = \"secret of putter\"\n{policy}\n"
-        ));
-        server.file("a.jpg", &jpeg(24, 16, 0));
-        let headers = [(
-            "pic-operations",
-            r#"{"rules":[{"fileid":"z.jpg","rule":"imageMogr2/interlace/1"}]}"#,
-        )];
-        let signed = Signed {
-            by: "putter",
-            method: "POST",
-            path: "/a.jpg",
-            params: &[("image_process", "")],
-            headers: &headers,
-        };
-        assert_eq!(
-            signed
-                .send(&server, "/a.jpg?image_process", &[], b"")
-                .status,
-            status,
-            "{switch}"
-        );
-    }
 }
 
 #[test]

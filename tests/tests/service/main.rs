@@ -6,6 +6,8 @@ mod bounds;
 mod interlace;
 mod modes;
 mod objects;
+mod policies;
 mod refusals;
 mod server;
+mod signer;
 mod wire;

@@ -255,6 +255,33 @@ fn uploads_in_parts_are_joined_and_may_be_processed() {
 }
 
 #[test]
+fn a_source_named_in_utf_8_is_copied() {
+    let server = Server::open();
+    server.file("图 a.jpg", b"source").file("b.jpg", b"target");
+    let copy = |headers: &[(&str, &str)]| server.put("/b.jpg", headers, b"");
+    let source = format!("{HOST}/图%20a.jpg");
+    let both = [
+        ("x-cos-copy-source", source.as_str()),
+        ("Pic-Operations", "{}"),
+    ];
+    let refused = copy(&both);
+    assert_eq!(
+        (refused.status, refused.xml("Code").as_str()),
+        (400, "InvalidArgument")
+    );
+    let head = format!("PUT /b.jpg HTTP/1.1\r\nHost: {HOST}\r\nx-cos-copy-source: {HOST}/");
+    let mut latin = head.into_bytes();
+    latin.extend_from_slice(b"\xfc.jpg\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    let answer = service_tests::exchange(server.address, &latin);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert_eq!(server.get("/b.jpg").body, b"target");
+    let copied = copy(&both[..1]);
+    assert_eq!(copied.status, 200, "{}", copied.text());
+    assert_eq!(server.get("/b.jpg").body, b"source");
+}
+
+#[test]
 fn objects_are_copied() {
     let server = Server::open();
     server.put(

@@ -1,5 +1,7 @@
 //! The patterns of a statement: actions, resources and principals, in which `*` stands for any text.
 
+use std::fmt;
+
 use super::{Action, Principal, Question};
 
 /// Whether `text` is what `pattern` says; `*` is any run of characters, slashes among them, and nothing else is special.
@@ -65,6 +67,12 @@ impl ActionPattern {
 
     pub(super) fn matches(&self, action: Action) -> bool {
         matches(&self.0, action.name())
+    }
+}
+
+impl fmt::Display for ActionPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

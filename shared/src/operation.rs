@@ -1,0 +1,185 @@
+//! Which operation a request is, and what its caller must be allowed before anything is read or stored.
+//!
+//! Both are decided here and nowhere else, so that what is explained of a request is what is done with it. What depends
+//! on a body or on a rule is judged where these are read: images, results, the keys of `POST ?delete`.
+
+use auth::policy::Action;
+use http::Method;
+use rules::RuleItem;
+
+use crate::authority::Ask;
+use crate::error::Error;
+use crate::service::{Call, PIC_OPERATIONS, Service};
+use crate::storage::UploadId;
+
+/// What parts of the COS API are called in a query that this service does not have.
+pub(crate) const UNSUPPORTED: [&str; 19] = [
+    "acl",
+    "cors",
+    "lifecycle",
+    "policy",
+    "referer",
+    "tagging",
+    "versioning",
+    "versions",
+    "website",
+    "logging",
+    "inventory",
+    "encryption",
+    "style",
+    "restore",
+    "select",
+    "append",
+    "replication",
+    "domain",
+    "retention",
+];
+
+/// Names the source of a copy.
+pub(crate) const COPY_SOURCE: &str = "x-cos-copy-source";
+
+/// What a request asks for.
+#[derive(Debug)]
+pub(crate) enum Operation<'c> {
+    Render(&'c RuleItem),
+    GetObject,
+    HeadObject,
+    HeadBucket,
+    ListObjects,
+    ListMultipart,
+    ListParts(UploadId),
+    PutObject,
+    PutProcessed,
+    PutPart(UploadId),
+    Copy(&'c str),
+    ProcessStored,
+    CreateMultipart,
+    CompleteMultipart(UploadId),
+    AbortMultipart(UploadId),
+    DeleteObject,
+    DeleteObjects,
+}
+
+impl<'c> Operation<'c> {
+    /// Decided by method, key, and the names of query and headers.
+    pub(crate) fn of(call: &'c Call) -> Result<Self, Error> {
+        for unsupported in UNSUPPORTED {
+            if call.asks_for(unsupported) {
+                return Err(Error::NotSupported(format!("?{unsupported}")));
+            }
+        }
+        let keyed = !call.place.key.is_empty();
+        let is_get = call.method == Method::GET;
+        Ok(match (call.method.as_str(), keyed) {
+            ("GET" | "HEAD", true) => match (&call.query.rule, call.upload_id()) {
+                (Some(rule), _) => Self::Render(rule),
+                (None, Some(upload)) if is_get => Self::ListParts(upload),
+                (None, _) if is_get => Self::GetObject,
+                (None, _) => Self::HeadObject,
+            },
+            ("GET", false) if call.asks_for("uploads") => Self::ListMultipart,
+            ("GET", false) => Self::ListObjects,
+            ("HEAD", false) => Self::HeadBucket,
+            ("PUT", true) => {
+                let with_operations = call.headers.contains_key(PIC_OPERATIONS);
+                match (call.upload_id(), call.headers.get(COPY_SOURCE)) {
+                    (Some(upload), _) => Self::PutPart(upload),
+                    (None, Some(_)) if with_operations => {
+                        let text = format!(
+                            "found {COPY_SOURCE} and Pic-Operations; a copy is processed by POST ?image_process"
+                        );
+                        return Err(Error::InvalidArgument(text));
+                    }
+                    // Never taken for a PUT of the empty body that comes with it.
+                    (None, Some(source)) => match std::str::from_utf8(source.as_bytes()) {
+                        Ok(source) => Self::Copy(source),
+                        Err(_) => {
+                            let text = format!("{COPY_SOURCE}: expected UTF-8, found other bytes");
+                            return Err(Error::InvalidArgument(text));
+                        }
+                    },
+                    (None, None) if with_operations => Self::PutProcessed,
+                    (None, None) => Self::PutObject,
+                }
+            }
+            ("POST", true) if call.asks_for("image_process") => Self::ProcessStored,
+            ("POST", true) if call.asks_for("uploads") => Self::CreateMultipart,
+            ("POST", true) => match call.upload_id() {
+                Some(upload) => Self::CompleteMultipart(upload),
+                None => {
+                    let text =
+                        "POST of this kind; POST takes ?image_process, ?uploads or ?uploadId=";
+                    return Err(Error::NotSupported(text.to_owned()));
+                }
+            },
+            ("POST", false) if call.asks_for("delete") => Self::DeleteObjects,
+            ("DELETE", true) => match call.upload_id() {
+                Some(upload) => Self::AbortMultipart(upload),
+                None => Self::DeleteObject,
+            },
+            ("PUT" | "POST" | "DELETE", false) => {
+                let method = call.method.to_string();
+                return Err(Error::NoKey { method });
+            }
+            (method, _) => return Err(Error::MethodNotAllowed(method.to_owned())),
+        })
+    }
+}
+
+impl Service {
+    /// What the caller must be allowed; all of it.
+    pub(crate) fn asks(&self, call: &Call, operation: &Operation) -> Result<Vec<Ask>, Error> {
+        let bucket = call.place.bucket;
+        let object = |action| -> Result<Vec<Ask>, Error> {
+            let key = call.key()?;
+            Ok(vec![Ask::Object {
+                action,
+                bucket,
+                key,
+            }])
+        };
+        let whole = |action| {
+            let prefix = call.query.parameter("prefix").unwrap_or_default();
+            Ok(vec![Ask::Bucket {
+                action,
+                bucket,
+                prefix: prefix.to_owned(),
+            }])
+        };
+        match operation {
+            Operation::Render(_) | Operation::GetObject => object(Action::GetObject),
+            Operation::HeadObject => Ok(vec![Ask::Head {
+                bucket,
+                key: call.key()?,
+            }]),
+            Operation::HeadBucket => Ok(vec![Ask::Bucket {
+                action: Action::HeadBucket,
+                bucket,
+                prefix: String::new(),
+            }]),
+            Operation::ListObjects => whole(Action::GetBucket),
+            Operation::ListMultipart => whole(Action::ListMultipartUploads),
+            Operation::ListParts(_) => object(Action::ListParts),
+            Operation::PutObject | Operation::PutProcessed => object(Action::PutObject),
+            Operation::PutPart(_) => object(Action::UploadPart),
+            Operation::Copy(source) => {
+                let source = self.copy_source(source)?;
+                let mut asks = vec![Ask::Object {
+                    action: Action::GetObject,
+                    bucket: source.bucket,
+                    key: source.key,
+                }];
+                asks.extend(object(Action::PutObject)?);
+                Ok(asks)
+            }
+            Operation::ProcessStored if self.config.cloud_mode_needs_put_only => Ok(Vec::new()),
+            Operation::ProcessStored => object(Action::GetObject),
+            Operation::CreateMultipart => object(Action::InitiateMultipartUpload),
+            Operation::CompleteMultipart(_) => object(Action::CompleteMultipartUpload),
+            Operation::AbortMultipart(_) => object(Action::AbortMultipartUpload),
+            Operation::DeleteObject => object(Action::DeleteObject),
+            // Each key of the body is judged by itself.
+            Operation::DeleteObjects => Ok(Vec::new()),
+        }
+    }
+}
