@@ -7,13 +7,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use auth::policy::{self, Action, Decision, Policy, Principal, Question};
 use http::{HeaderMap, Method};
-use rules::ImageUrl;
+use rules::{ImageUrl, Query, VERBS};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::escape;
 use crate::hosts::Place;
-use crate::operation::COPY_SOURCE;
+use crate::operation::{COPY_SOURCE, UNSUPPORTED};
 use crate::service::{Call, PIC_OPERATIONS, Service};
 use crate::storage::ObjectKey;
 
@@ -26,6 +26,25 @@ const CHOOSING: [&str; 7] = [
     "delete",
     "image_process",
     "prefix",
+];
+
+/// The other parameters that mean something.
+const OTHERS: [&str; 15] = [
+    "delimiter",
+    "encoding-type",
+    "key-marker",
+    "marker",
+    "max-keys",
+    "max-parts",
+    "max-uploads",
+    "part-number-marker",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "upload-id-marker",
 ];
 
 /// Who sent a request.
@@ -404,6 +423,12 @@ impl Service {
             Ok(auth::Access::Anonymous) => Ok(who.clone()),
             Ok(auth::Access::Signed(verified)) => {
                 self.host_is_covered(&verified, &url.path, place)?;
+                let parsed = rules::split_query(query).map_err(|error| refused(&error))?;
+                refuse_other_letter_case(&parsed)?;
+                if parsed.parameter("versionId").is_some() && !covers(&verified, query, "versionId")
+                {
+                    return Err(refused(&"it does not cover the parameter versionId"));
+                }
                 Ok(Who::Key(verified.key_index, who.client()))
             }
             Err(error) => Err(refused(&error)),
@@ -411,16 +436,39 @@ impl Service {
     }
 }
 
-/// On signed requests, refuses parameters that choose what is done and that the signature leaves out.
+/// On signed requests, refuses parameters that choose what is done and that the signature leaves out, and what
+/// could be such a parameter but for its letter case.
 pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
     if matches!(call.caller, Caller::Anonymous) {
         return Ok(());
     }
+    refuse_other_letter_case(&call.query)?;
     for name in CHOOSING {
         if call.query.parameter(name).is_some() && !call.covers_parameter(name) {
             return Err(Error::Denied(format!(
                 "the signature does not cover the parameter {name}"
             )));
+        }
+    }
+    Ok(())
+}
+
+/// A signature covers names in lower case alone: without this, whoever holds a URL that is signed for `prefix=a/` lists
+/// the whole bucket by `PREFIX=a/`, and gets the original where a rule was signed.
+fn refuse_other_letter_case(query: &Query) -> Result<(), Error> {
+    for (name, _) in &query.parameters {
+        let verb = name.split(['/', '|', '=']).next().unwrap_or_default();
+        let other =
+            |known: &&str, found: &str| *known != found && known.eq_ignore_ascii_case(found);
+        let parameters = CHOOSING.iter().chain(&OTHERS).chain(&UNSUPPORTED);
+        let known = parameters.copied().find(|known| other(known, name));
+        let known = known.map(|known| (known, name.as_str()));
+        let verbs = || VERBS.into_iter().find(|known| other(known, verb));
+        if let Some((known, found)) = known.or_else(|| verbs().map(|known| (known, verb))) {
+            let text = format!(
+                "`{found}` in the query of a signed request is spelled `{known}`, as letter case counts"
+            );
+            return Err(Error::Denied(text));
         }
     }
     Ok(())

@@ -3,6 +3,7 @@
 mod animate;
 mod authority;
 mod bounds;
+mod coverage;
 mod interlace;
 mod modes;
 mod objects;

@@ -1,0 +1,210 @@
+//! What of a request its signature covers, and that nothing else chooses what is done.
+
+use std::sync::Arc;
+
+use http::{Request, StatusCode};
+use service_tests::{animate_rule, frame_marker, jpeg};
+use shared::auth::Signing;
+use shared::config::Outside;
+use shared::storage::{Folder, Storage};
+use shared::{Config, Service};
+
+use crate::server::{HOST, Server};
+use crate::signer::{denied, key, key_table, presigned, send, window};
+
+/// One key that may do everything, and another that takes signed rules alone.
+fn server() -> Server {
+    let server = Server::with(&format!(
+        "{}{}",
+        key_table("all", "policy = \"open\""),
+        key_table("strict", "policy = \"open\"\nrequire_signed_rule = true")
+    ));
+    for name in ["a.jpg", "b.jpg"] {
+        server.file(name, &jpeg(24, 16, 1));
+    }
+    server
+}
+
+#[test]
+fn another_letter_case_is_no_other_operation() {
+    let server = server();
+    let begun = send(
+        &server,
+        Some("all"),
+        "POST",
+        (HOST, "/a.jpg?uploads"),
+        &[],
+        b"",
+    );
+    let upload = format!("/a.jpg?uploadId={}", begun.xml("UploadId"));
+    let part = format!("{upload}&partNumber=1");
+    let operations = ["acl", "image_process", "delete", "uploads", "append"].map(|name| {
+        let target = format!("/a.jpg?{name}");
+        (target, name.to_owned(), name.to_uppercase())
+    });
+    let mut rows: Vec<(&str, String, String, String)> = Vec::new();
+    for (target, name, changed) in operations {
+        rows.push(("POST", target, name, changed));
+    }
+    for (method, target, name, changed) in [
+        ("GET", "/?prefix=a", "prefix", "PREFIX"),
+        ("GET", "/?prefix=a", "prefix", "%50refix"),
+        ("GET", "/?delimiter=a", "delimiter", "Delimiter"),
+        ("GET", "/?uploads&prefix=a", "uploads", "Uploads"),
+        ("DELETE", upload.as_str(), "uploadId", "UPLOADID"),
+        ("PUT", part.as_str(), "partNumber", "partnumber"),
+        ("PUT", part.as_str(), "uploadId", "uploadid"),
+        ("GET", "/a.jpg?versionId=1", "versionId", "versionid"),
+        (
+            "GET",
+            "/a.jpg?response-content-disposition=attachment",
+            "response",
+            "Response",
+        ),
+        (
+            "GET",
+            "/a.jpg?imageMogr2/interlace/1",
+            "imageMogr2",
+            "IMAGEMOGR2",
+        ),
+        (
+            "GET",
+            "/a.jpg?imageMogr2/interlace/1",
+            "imageMogr2/",
+            "imagemogr2%2F",
+        ),
+        (
+            "GET",
+            "/a.jpg?imageMogr2/strip|imageMogr2/interlace/1",
+            "&imageMogr2/strip",
+            "&ImageMogr2/strip",
+        ),
+        ("GET", "/a.jpg?imageInfo", "imageInfo", "imageinfo"),
+    ] {
+        rows.push((
+            method,
+            target.to_owned(),
+            name.to_owned(),
+            changed.to_owned(),
+        ));
+    }
+    for (method, target, name, changed) in rows {
+        let whole = presigned("strict", method, HOST, &target);
+        let begin = whole.find("&q-signature").expect("it is signed");
+        let changed = format!(
+            "{}{}",
+            &whole[..begin],
+            whole[begin..].replacen(&name, &changed, 1)
+        );
+        assert_ne!(changed, whole, "{target}");
+        let answer = server.send(method, &changed, &[], b"x");
+        denied(&answer, "AccessDenied");
+        let message = answer.xml("Message");
+        assert!(
+            message.contains("letter case counts"),
+            "{changed}: {message}"
+        );
+        // What was signed is done, or refused for another reason.
+        let answer = server.send(method, &whole, &[], b"x");
+        assert_ne!(answer.status, 403, "{whole}: {}", answer.text());
+    }
+    assert_eq!(
+        server.send("GET", "/?PREFIX=a", &[], b"").status,
+        403,
+        "anonymous"
+    );
+    let kept = send(&server, Some("all"), "GET", (HOST, "/a.jpg"), &[], b"");
+    assert_eq!(kept.body, jpeg(24, 16, 1), "nothing was deleted or put");
+    let whole = presigned("strict", "GET", HOST, "/a.jpg?imageMogr2/interlace/1");
+    assert_eq!(frame_marker(&server.get(&whole).body), Some(0xC2));
+}
+
+#[test]
+fn an_image_urls_signature_covers_its_version() {
+    let server = server();
+    let image = |target: &str, more: &str| {
+        let signed = presigned("all", "GET", HOST, target);
+        let rule = animate_rule("50", &[&format!("http://{HOST}{signed}{more}")]);
+        send(
+            &server,
+            Some("all"),
+            "GET",
+            (HOST, &format!("/a.jpg?{rule}")),
+            &[],
+            b"",
+        )
+    };
+    assert_eq!(image("/b.jpg", "").status, 200);
+    denied(&image("/b.jpg", "&versionId=1"), "AccessDenied");
+    denied(&image("/b.jpg", "&VERSIONID=1"), "AccessDenied");
+    let covered = image("/b.jpg?versionId=1", "");
+    assert_eq!(covered.xml("Code"), "NoSuchVersion", "{}", covered.text());
+}
+
+#[test]
+fn a_signature_without_the_host_does_not_turn_a_prefix_into_a_folder() {
+    let text = "[[bucket]]\nname = \"examples-1250000000\"\ns3 = \"b\"\nprefix = \"images/\"\n\
+                [[key]]\nid = \"all\"\nsecret = \"secret of all\"\npolicy = \"open\"\n";
+    let outside = Outside {
+        env: &|_| None,
+        file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let config = Config::parse(text, &outside).expect("the configuration is right");
+    let folder = tempfile::TempDir::new().expect("a temporary folder");
+    // What lies under the prefix; the storage is not what this is about.
+    std::fs::create_dir_all(folder.path().join("images")).expect("a folder");
+    std::fs::write(folder.path().join("images/x"), b"images/images/x").expect("a file");
+    std::fs::write(folder.path().join("x"), b"images/x").expect("a file");
+    let storage: Arc<dyn Storage> = Arc::new(Folder::open(folder.path()).expect("a folder"));
+    let service = Service::new(config, |_| Ok(storage.clone())).expect("a service");
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let get = |host: &str, with_host: bool| {
+        let headers = [("host", host.as_bytes())];
+        let authorization = Signing {
+            key: &key("all"),
+            method: "GET",
+            path: b"/images/x",
+            params: &[],
+            headers: if with_host { &headers } else { &[] },
+            window: window(),
+        }
+        .authorization();
+        let request = Request::get("/images/x")
+            .header("host", host)
+            .header("authorization", authorization)
+            .body(Default::default())
+            .expect("a request");
+        runtime.block_on(service.answer(request)).status()
+    };
+    let (cos, s3) = (HOST, "b.s3.eu-west-1.amazonaws.com");
+    assert_eq!(get(cos, false), StatusCode::OK);
+    assert_eq!(get(s3, false), StatusCode::FORBIDDEN);
+    assert_eq!(get(s3, true), StatusCode::OK);
+}
+
+#[test]
+fn a_token_is_not_told() {
+    let table = key_table("temporary", "token = \"the token\"\npolicy = \"open\"");
+    let server = Server::with(&table);
+    let headers = [("x-cos-security-token", "the token")];
+    let ok = send(
+        &server,
+        Some("temporary"),
+        "GET",
+        (HOST, "/absent"),
+        &headers,
+        b"",
+    );
+    assert_eq!(ok.status, 404, "{}", ok.text());
+    let target = presigned(
+        "temporary",
+        "GET",
+        HOST,
+        "/a?x-cos-security-token=the%20token",
+    );
+    let answer = server.get(&target.replacen("/a?", "/b?", 1));
+    denied(&answer, "SignatureDoesNotMatch");
+    let format = answer.xml("FormatString");
+    assert!(format.contains("x-cos-security-token=(hidden)"), "{format}");
+    assert!(!answer.text().contains("the%20token"), "{}", answer.text());
+}
