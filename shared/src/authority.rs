@@ -244,15 +244,10 @@ impl Service {
         self.who_may(&Who::of_request(call), action, bucket, key)
     }
 
-    /// Whether anyone at this address may do `action`.
-    pub(crate) fn anonymous_may(
-        &self,
-        action: Action,
-        bucket: usize,
-        key: &ObjectKey,
-        client: Option<IpAddr>,
-    ) -> bool {
-        self.who_may(&Who::Anonymous(client), action, bucket, key)
+    /// Whether anyone may do `action`, from whatever address: a condition on the address holds for one client, and
+    /// what is said of an answer here, caches tell others.
+    pub(crate) fn anyone_may(&self, action: Action, bucket: usize, key: &ObjectKey) -> bool {
+        self.who_may(&Who::Anonymous(None), action, bucket, key)
             .is_ok()
     }
 

@@ -85,7 +85,7 @@ impl Service {
             match conditions::evaluate(&call.headers, &etag, last_modified) {
                 Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
                 Verdict::NotModified => {
-                    let mut response = self.told_of_result(call, names, &etag, last_modified);
+                    let mut response = self.told_of_result(names, &etag, last_modified);
                     *response.status_mut() = StatusCode::NOT_MODIFIED;
                     set(response.headers_mut(), header::CONTENT_LENGTH, "0");
                     return Ok(response);
@@ -96,7 +96,7 @@ impl Service {
         let entry = self.gate.enter(timer.deadline).await?;
         let opened = self.open_sources(names).await?;
         let (etag, last_modified) = opened.told_of_result(rule);
-        let mut response = self.told_of_result(call, names, &etag, last_modified);
+        let mut response = self.told_of_result(names, &etag, last_modified);
         let limit = self.config.limits.source_bytes;
         let sources = self.read_sources(opened, limit, &timer).await?;
         let place = self.gate.place(&entry, timer.deadline).await?;
@@ -130,14 +130,13 @@ impl Service {
     /// An answer with what is told of a result, whether or not its bytes follow.
     fn told_of_result(
         &self,
-        call: &Call,
         names: &[SourceName],
         etag: &ETag,
         last_modified: SystemTime,
     ) -> Response<Body> {
-        let public = names.iter().all(|name| {
-            self.anonymous_may(Action::GetObject, name.bucket, &name.key, call.front.client)
-        });
+        let public = names
+            .iter()
+            .all(|name| self.anyone_may(Action::GetObject, name.bucket, &name.key));
         let cache_control = match &self.config.cache_control {
             Some(configured) => configured.as_str(),
             None if public => "public, max-age=31536000",
@@ -202,7 +201,7 @@ impl Service {
         object::describe(headers, &stored.info);
         headers.remove(header::ACCEPT_RANGES);
         // What stands in for a result is soon looked at again, and by nobody but who may read the object.
-        let public = self.anonymous_may(Action::GetObject, call.place.bucket, key, None);
+        let public = self.anyone_may(Action::GetObject, call.place.bucket, key);
         let whose = if public { "public" } else { "private" };
         let short = format!("{whose}, max-age=60");
         set(headers, header::CACHE_CONTROL, &short);

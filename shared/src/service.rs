@@ -395,7 +395,7 @@ impl Service {
         if let Some(configured) = &self.config.cache_control {
             return configured.clone();
         }
-        if self.anonymous_may(Action::GetObject, call.place.bucket, key, call.front.client) {
+        if self.anyone_may(Action::GetObject, call.place.bucket, key) {
             "public, max-age=31536000"
         } else {
             "private"

@@ -171,6 +171,54 @@ fn a_buckets_policy_counts_beside_its_callers() {
 }
 
 #[test]
+fn an_address_that_decides_keeps_answers_private() {
+    let by_address = |operator: &str, addresses: &str, effect: &str| {
+        let statement = statement(effect, "GetObject", "*");
+        let condition =
+            format!(",\"condition\":{{\"{operator}\":{{\"qcs:ip\":\"{addresses}\"}}}}}}");
+        format!(
+            "{}{condition}",
+            statement.strip_suffix('}').expect("an object")
+        )
+    };
+    let allow = statement("allow", "GetObject", "*");
+    let here = by_address("ip_equal", "127.0.0.0/8", "allow");
+    let elsewhere = by_address("ip_equal", "10.0.0.0/8", "allow");
+    let deny_elsewhere = by_address("ip_not_equal", "127.0.0.0/8", "deny");
+    for (statements, status, cache) in [
+        (allow.clone(), 200, "public, max-age=31536000"),
+        (here.clone(), 200, "private"),
+        (format!("{allow},{deny_elsewhere}"), 200, "private"),
+        (format!("{allow},{here}"), 200, "public, max-age=31536000"),
+        (elsewhere.clone(), 403, "no-store"),
+        (
+            format!("{allow},{}", by_address("ip_equal", "127.0.0.1", "deny")),
+            403,
+            "no-store",
+        ),
+    ] {
+        let policy = policy(&statements);
+        let server = Server::with(&format!(
+            "[anonymous]\n{policy}\n{}",
+            key_table("key", &policy)
+        ));
+        server.file("a.jpg", &jpeg(24, 16, 1));
+        for target in ["/a.jpg", "/a.jpg?imageMogr2/interlace/1"] {
+            for by in [None, Some("key")] {
+                let answer = send(&server, by, "GET", (HOST, target), &[], b"");
+                let found = (answer.status, answer.header("cache-control"));
+                assert_eq!(found, (status, cache), "{statements} {target}");
+            }
+        }
+        let tag = server.get("/a.jpg").header("etag").to_owned();
+        if !tag.is_empty() {
+            let same = server.send("GET", "/a.jpg", &[("If-None-Match", &tag)], b"");
+            assert_eq!((same.status, same.header("cache-control")), (304, cache));
+        }
+    }
+}
+
+#[test]
 fn a_head_is_denied_where_heads_are() {
     for (statements, get, head) in [
         (statement("allow", "GetObject", "*"), 200, 200),
