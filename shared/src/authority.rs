@@ -143,6 +143,15 @@ impl Who {
         }
     }
 
+    /// Whoever signed `Pic-Operations`: nobody, where the signature leaves it out.
+    pub(crate) fn of_pic_operations(call: &Call) -> Self {
+        if call.caller.covers_header(PIC_OPERATIONS.as_str()) {
+            Self::of_request(call)
+        } else {
+            Self::Anonymous(call.front.client)
+        }
+    }
+
     fn client(&self) -> Option<IpAddr> {
         match self {
             Self::Anonymous(client) | Self::Key(_, client) => *client,

@@ -545,6 +545,10 @@ mod raw {
                 if keys.iter().any(|other| other.key.id == key.id) {
                     return Err(wrong(at("id"), format!("`{}` is there twice", key.id)));
                 }
+                if key.require_signed_rule && key.allow_unsigned_pic_operations {
+                    let reason = "goes against `require_signed_rule`: rules in the header would not be signed";
+                    return Err(wrong(at("allow_unsigned_pic_operations"), reason));
+                }
                 let secret = secret(key.secret, key.secret_env, &at("secret"), outside)?
                     .ok_or_else(|| wrong(at("secret"), "give `secret` or `secret_env`"))?;
                 keys.push(super::Key {

@@ -296,7 +296,7 @@ impl Service {
         document: &PicOperations,
         source: &ObjectKey,
     ) -> Result<Vec<Job>, Error> {
-        let who = Who::of_request(call);
+        let who = Who::of_pic_operations(call);
         let mut jobs: Vec<Job> = Vec::new();
         for operation in &document.operations {
             let (bucket, target) = self.target_of(call, operation, source)?;

@@ -142,6 +142,40 @@ fn an_image_urls_signature_covers_its_version() {
 }
 
 #[test]
+fn operations_that_are_not_signed_read_what_anyone_may() {
+    let public = "[anonymous]\npolicy = '''{\"version\":\"2.0\",\"statement\":{\"effect\":\"allow\",\
+                  \"action\":\"cos:GetObject\",\"resource\":\"qcs::cos:*:*:examples-1250000000/pub/*\"}}'''\n";
+    let loose = key_table(
+        "loose",
+        "policy = \"open\"\nallow_unsigned_pic_operations = true",
+    );
+    let server = Server::with(&format!("{public}{loose}"));
+    server.file("pub/b.jpg", &jpeg(24, 16, 1));
+    server.file("private/b.jpg", &jpeg(24, 16, 2));
+    let put = |image: &str, covered: bool| {
+        let rule = animate_rule("50", &[&format!("http://{HOST}/{image}")]);
+        let operations = format!(r#"{{"rules":[{{"fileid":"x.gif","rule":"{rule}"}}]}}"#);
+        let header = [("Pic-Operations", operations.as_str())];
+        let body = jpeg(24, 16, 3);
+        if covered {
+            return send(
+                &server,
+                Some("loose"),
+                "PUT",
+                (HOST, "/a.jpg"),
+                &header,
+                &body,
+            );
+        }
+        let target = presigned("loose", "PUT", HOST, "/a.jpg");
+        server.put(&target, &header, &body)
+    };
+    assert_eq!(put("private/b.jpg", true).status, 200);
+    assert_eq!(put("pub/b.jpg", false).status, 200);
+    denied(&put("private/b.jpg", false), "AccessDenied");
+}
+
+#[test]
 fn a_signature_without_the_host_does_not_turn_a_prefix_into_a_folder() {
     let text = "[[bucket]]\nname = \"examples-1250000000\"\ns3 = \"b\"\nprefix = \"images/\"\n\
                 [[key]]\nid = \"all\"\nsecret = \"secret of all\"\npolicy = \"open\"\n";
@@ -180,6 +214,26 @@ fn a_signature_without_the_host_does_not_turn_a_prefix_into_a_folder() {
     assert_eq!(get(cos, false), StatusCode::OK);
     assert_eq!(get(s3, false), StatusCode::FORBIDDEN);
     assert_eq!(get(s3, true), StatusCode::OK);
+}
+
+#[test]
+fn a_key_takes_unsigned_operations_or_signed_rules_alone() {
+    let key = key_table(
+        "x",
+        "allow_unsigned_pic_operations = true\nrequire_signed_rule = true",
+    );
+    let text = format!("[[bucket]]\nname = \"b\"\nfolder = \".\"\n{key}");
+    let outside = Outside {
+        env: &|_| None,
+        file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+    };
+    let error = Config::parse(&text, &outside).expect_err("it is refused");
+    assert!(
+        error
+            .to_string()
+            .contains("key[0].allow_unsigned_pic_operations"),
+        "{error}"
+    );
 }
 
 #[test]
