@@ -6,6 +6,7 @@
 
 use auth::policy::Action;
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 use http::header;
 use http::{HeaderMap, Response};
 use pipeline::{ResultInfo, SourceInfo};
@@ -185,8 +186,9 @@ impl Service {
                 .filter(|part| parts.iter().any(|(number, _)| *number == part.number))
                 .map(|part| part.size)
                 .sum();
-            self.readable(&jobs, size)
-                .map_err(|error| error.told("; the upload is still open"))?;
+            let still_open = |error: Error| error.told("; the upload is still open");
+            self.readable(&jobs, size).map_err(still_open)?;
+            self.check_images(&jobs).await.map_err(still_open)?;
         }
         let entry = match &document {
             Some(_) => Some(self.gate.enter(timer.deadline).await?),
@@ -246,6 +248,35 @@ impl Service {
             content_type: original.attributes.content_type.clone(),
         };
         self.make(entry, jobs, &source, is_described, timer).await
+    }
+
+    /// Whether every image is there and not too large, without reading any.
+    async fn check_images(&self, jobs: &[Job]) -> Result<(), Error> {
+        let max = self.config.limits.source_bytes;
+        let images = jobs.iter().flat_map(|job| {
+            let images = match &job.task {
+                Task::Make { images, .. } => images.as_slice(),
+                Task::Copy { .. } => &[],
+            };
+            let numbered = images.iter().enumerate();
+            numbered.map(move |(n, image)| (job, n + 1, image))
+        });
+        let checks = images.map(|(job, number, image)| async move {
+            let found = self
+                .storage(image.bucket)
+                .head(&image.key, image.version.as_ref())
+                .await;
+            match found {
+                Ok(info) if info.size > max && !job.ignores_errors() => {
+                    Err(Error::source_too_large(number, info.size, max))
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+            .map_err(|error| in_rule(&job.fileid, error))
+        });
+        try_join_all(checks).await?;
+        Ok(())
     }
 
     /// The request's `Pic-Operations`, if its caller may use them.

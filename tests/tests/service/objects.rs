@@ -230,6 +230,15 @@ fn uploads_in_parts_are_joined_and_may_be_processed() {
         complete(&document(&wrong), rules).xml("Code"),
         "InvalidPart"
     );
+    let absent = service_tests::animate_rule("50", &[&format!("http://{HOST}/absent.jpg")]);
+    let absent = format!(r#"{{"rules":[{{"fileid":"a.gif","rule":"{absent}"}}]}}"#);
+    let answer = complete(&document(&tags), &absent);
+    assert_eq!(
+        (answer.status, answer.xml("Code").as_str()),
+        (404, "NoSuchKey")
+    );
+    assert!(answer.xml("Message").contains("a.gif"), "{}", answer.text());
+    server.lacks("/big.jpg");
     let done = complete(&document(&tags), rules);
     assert_eq!(done.status, 200, "{}", done.text());
     assert!(done.text().contains("<CompleteMultipartUploadResult>"));
@@ -252,6 +261,29 @@ fn uploads_in_parts_are_joined_and_may_be_processed() {
         complete(&document(&tags), rules).xml("Code"),
         "NoSuchUpload"
     );
+}
+
+#[test]
+fn what_was_joined_stays_where_a_rule_fails_on_it() {
+    let server = Server::open();
+    let begun = server.send("POST", "/text.jpg?uploads", &[], b"");
+    let target = format!("/text.jpg?uploadId={}", begun.xml("UploadId"));
+    let part = server.put(&format!("{target}&partNumber=1"), &[], b"no picture");
+    let tag = part.header("etag");
+    let document = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{tag}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let rules = r#"{"rules":[{"fileid":"p.jpg","rule":"imageMogr2/interlace/1"}]}"#;
+    let headers = [("Pic-Operations", rules)];
+    let answer = server.send("POST", &target, &headers, document.as_bytes());
+    assert_eq!(
+        (answer.status, answer.xml("Code").as_str()),
+        (400, "InvalidImageFormat")
+    );
+    let message = answer.xml("Message");
+    assert!(message.contains("the original was stored"), "{message}");
+    assert_eq!(server.get("/text.jpg").body, b"no picture");
+    server.lacks("/p.jpg");
 }
 
 #[test]
