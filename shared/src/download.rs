@@ -55,7 +55,7 @@ impl Service {
     }
 
     /// Everything that the rule reads: the object, then its images. Whether the caller may is settled here.
-    fn sources_of(
+    pub(crate) fn sources_of(
         &self,
         call: &Call,
         key: &ObjectKey,

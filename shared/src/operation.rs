@@ -91,27 +91,22 @@ impl<'c> Operation<'c> {
                         return Err(Error::InvalidArgument(text));
                     }
                     // Never taken for a PUT of the empty body that comes with it.
-                    (None, Some(source)) => match std::str::from_utf8(source.as_bytes()) {
-                        Ok(source) => Self::Copy(source),
-                        Err(_) => {
-                            let text = format!("{COPY_SOURCE}: expected UTF-8, found other bytes");
-                            return Err(Error::InvalidArgument(text));
-                        }
-                    },
+                    (None, Some(source)) => {
+                        let text = std::str::from_utf8(source.as_bytes());
+                        let wrong = || format!("{COPY_SOURCE}: expected UTF-8, found other bytes");
+                        Self::Copy(text.map_err(|_| Error::InvalidArgument(wrong()))?)
+                    }
                     (None, None) if with_operations => Self::PutProcessed,
                     (None, None) => Self::PutObject,
                 }
             }
             ("POST", true) if call.asks_for("image_process") => Self::ProcessStored,
             ("POST", true) if call.asks_for("uploads") => Self::CreateMultipart,
-            ("POST", true) => match call.upload_id() {
-                Some(upload) => Self::CompleteMultipart(upload),
-                None => {
-                    let text =
-                        "POST of this kind; POST takes ?image_process, ?uploads or ?uploadId=";
-                    return Err(Error::NotSupported(text.to_owned()));
-                }
-            },
+            ("POST", true) => {
+                let text = "POST of this kind; POST takes ?image_process, ?uploads or ?uploadId=";
+                let other = || Error::NotSupported(text.to_owned());
+                Self::CompleteMultipart(call.upload_id().ok_or_else(other)?)
+            }
             ("POST", false) if call.asks_for("delete") => Self::DeleteObjects,
             ("DELETE", true) => match call.upload_id() {
                 Some(upload) => Self::AbortMultipart(upload),
@@ -147,7 +142,6 @@ impl Service {
             }])
         };
         match operation {
-            Operation::Render(_) | Operation::GetObject => object(Action::GetObject),
             Operation::HeadObject => Ok(vec![Ask::Head {
                 bucket,
                 key: call.key()?,
@@ -173,7 +167,9 @@ impl Service {
                 Ok(asks)
             }
             Operation::ProcessStored if self.config.cloud_mode_needs_put_only => Ok(Vec::new()),
-            Operation::ProcessStored => object(Action::GetObject),
+            Operation::Render(_) | Operation::GetObject | Operation::ProcessStored => {
+                object(Action::GetObject)
+            }
             Operation::CreateMultipart => object(Action::InitiateMultipartUpload),
             Operation::CompleteMultipart(_) => object(Action::CompleteMultipartUpload),
             Operation::AbortMultipart(_) => object(Action::AbortMultipartUpload),

@@ -120,17 +120,8 @@ impl Service {
     /// `POST /<key>?image_process`.
     pub(crate) async fn process_stored(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        if !call.headers.contains_key(PIC_OPERATIONS) {
-            return Err(Error::InvalidArgument(
-                "?image_process needs the header Pic-Operations".to_owned(),
-            ));
-        }
         let document = self.pic_operations(call)?;
-        let jobs = self.jobs(call, &document, &key)?;
-        if jobs.is_empty() {
-            // Nothing but a description was asked for; that is a read whatever the switch says.
-            self.may_in(call, Action::GetObject, call.place.bucket, &key)?;
-        }
+        let jobs = self.jobs_of_stored(call, &document, &key)?;
         let timer = self.timer(call);
         let name = SourceName {
             bucket: call.place.bucket,
@@ -281,13 +272,19 @@ impl Service {
 
     /// The request's `Pic-Operations`, if its caller may use them.
     pub(crate) fn pic_operations(&self, call: &Call) -> Result<PicOperations, Error> {
-        self.may_use_pic_operations(call)?;
         let mut values = call.headers.get_all(PIC_OPERATIONS).iter();
-        let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Error::InvalidArgument(
-                "the header Pic-Operations is there more than once".to_owned(),
-            ));
+        let value = match (values.next(), values.next()) {
+            (Some(value), None) => value,
+            (None, _) => {
+                let text = "?image_process needs the header Pic-Operations";
+                return Err(Error::InvalidArgument(text.to_owned()));
+            }
+            (Some(_), Some(_)) => {
+                let text = "the header Pic-Operations is there more than once";
+                return Err(Error::InvalidArgument(text.to_owned()));
+            }
         };
+        self.may_use_pic_operations(call)?;
         Ok(PicOperations::parse(value.as_bytes())?)
     }
 
@@ -321,7 +318,7 @@ impl Service {
     }
 
     /// Resolves and allows every target and image of the document, before anything is read or stored.
-    fn jobs(
+    pub(crate) fn jobs(
         &self,
         call: &Call,
         document: &PicOperations,
@@ -341,6 +338,21 @@ impl Service {
                 target,
                 task: self.task(operation, &who, call.now)?,
             });
+        }
+        Ok(jobs)
+    }
+
+    /// The same for a stored source. Where nothing but its description is asked for, that is a read, whatever
+    /// `cloud_mode_needs_put_only` says.
+    pub(crate) fn jobs_of_stored(
+        &self,
+        call: &Call,
+        document: &PicOperations,
+        source: &ObjectKey,
+    ) -> Result<Vec<Job>, Error> {
+        let jobs = self.jobs(call, document, source)?;
+        if jobs.is_empty() {
+            self.may_in(call, Action::GetObject, call.place.bucket, source)?;
         }
         Ok(jobs)
     }

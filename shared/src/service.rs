@@ -151,14 +151,22 @@ impl Service {
         for warning in idle_actions(&config) {
             tracing::warn!("{warning}");
         }
+        Ok(Self {
+            storages,
+            ..Self::without_storage(config)
+        })
+    }
+
+    /// One that decides and neither reads nor stores.
+    pub(crate) fn without_storage(config: Config) -> Self {
         let gate = Gate::new(config.limits.concurrency, config.limits.queue);
         let keys = config.keys.iter().map(|key| key.key.clone()).collect();
-        Ok(Self {
+        Self {
             config,
             keys,
-            storages,
+            storages: Vec::new(),
             gate,
-        })
+        }
     }
 
     /// The configuration it runs with.
@@ -287,14 +295,7 @@ impl Service {
             &place,
             now,
         )?;
-        // A signature tells who means it. An unsigned request may be any page's that a browser has open: on loopback
-        // that browser is let in.
-        if matches!(caller, Caller::Anonymous)
-            && !matches!(parts.method, Method::GET | Method::HEAD)
-            && !cors::may_come(&self.config.cors, &parts.method, &parts.headers)
-        {
-            return Err(Error::CorsForbidden);
-        }
+        self.refuse_other_pages(&caller, &parts.method, &parts.headers)?;
         let query = rules::split_query(&raw_query)?;
         let call = Call {
             method: parts.method,
@@ -310,6 +311,24 @@ impl Service {
         };
         refuse_uncovered(&call)?;
         self.operate(&call).await
+    }
+
+    /// A signature tells who means it. An unsigned request may be any page's that a browser has open: on loopback that
+    /// browser is let in.
+    pub(crate) fn refuse_other_pages(
+        &self,
+        caller: &Caller,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<(), Error> {
+        let is_harmless = matches!(*method, Method::GET | Method::HEAD);
+        if matches!(caller, Caller::Anonymous)
+            && !is_harmless
+            && !cors::may_come(&self.config.cors, method, headers)
+        {
+            return Err(Error::CorsForbidden);
+        }
+        Ok(())
     }
 
     /// Carries out what the request asks for, once its caller is allowed to.
@@ -420,7 +439,7 @@ fn client_address(text: &str) -> Option<IpAddr> {
     address.trim_matches(['[', ']']).parse().ok()
 }
 
-fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
     headers
         .get(name)
         .and_then(|value| value.to_str().ok())

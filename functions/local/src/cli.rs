@@ -29,7 +29,7 @@ enum Command {
     Encode(files::Encode),
     /// Print the request for a rule on stored pictures, signed if asked for.
     Url(url::Arguments),
-    /// Say why the signature of a request does not come out.
+    /// Say what a request comes to: its signature, its rules and what the policies decide. Exit code 1: it is refused.
     Explain(sign::Explain),
     /// Work with policy documents.
     Policy {

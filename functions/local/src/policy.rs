@@ -74,6 +74,9 @@ impl Check {
             Ok(policy) => policy,
             Err(source) => return Err(Error::Policy { path, source }),
         };
+        for warning in policy.warnings() {
+            eprintln!("mogr: {warning}");
+        }
         let Some(action) = self.action else {
             println!("the document is understood");
             return Ok(());

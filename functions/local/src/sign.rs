@@ -1,6 +1,7 @@
 //! Signing the requests that `mogr url` prints, and `mogr explain`.
 
 use std::io::{self, Read};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -97,6 +98,9 @@ pub(crate) struct Explain {
     /// As if it were this second of Unix time.
     #[arg(long, value_name = "SECONDS")]
     now: Option<u64>,
+    /// The client's address, where policies have conditions on it.
+    #[arg(long, value_name = "IP")]
+    address: Option<IpAddr>,
     /// A URL; or, without one, the request on standard input: a request line and its headers, as `curl -v` shows them.
     #[arg(value_name = "URL")]
     request: Option<String>,
@@ -105,30 +109,28 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) fn run(self) -> Result<(), Error> {
         let config = serve::need_config(&self.config)?;
-        let keys: Vec<Key> = config.keys.into_iter().map(|key| key.key).collect();
         let text = if let Some(url) = self.request {
-            url
+            url.into_bytes()
         } else {
-            let mut text = String::new();
-            io::stdin()
-                .read_to_string(&mut text)
-                .map_err(Error::System)?;
+            let mut text = Vec::new();
+            io::stdin().read_to_end(&mut text).map_err(Error::System)?;
             text
         };
         let client = match self.client {
             Some(path) => {
-                let text = std::fs::read_to_string(&path);
-                Some(text.map_err(|source| Error::Read { path, source })?)
+                let text = std::fs::read(&path);
+                let text = text.map_err(|source| Error::Read { path, source })?;
+                Some(String::from_utf8_lossy(&text).into_owned())
             }
             None => None,
         };
-        let pasted = Pasted::parse(&text)?;
+        let pasted = Pasted::parse(text)?;
         let now = self.now.unwrap_or_else(now);
-        let explanation = auth::explain(&pasted.request(), &keys, now, client.as_deref());
+        let explanation = shared::explain(config, &pasted, self.address, now, client.as_deref());
         print!("{explanation}");
-        match explanation.outcome {
-            Ok(_) => Ok(()),
-            Err(_) => Err(Error::No),
+        match explanation.refusal {
+            None => Ok(()),
+            Some(_) => Err(Error::No),
         }
     }
 }

@@ -212,7 +212,7 @@ fn signatures_are_made_and_explained() {
     fs::write(
         &config,
         "[[bucket]]\nname = \"examples-1250000000\"\nfolder = \".\"\n\
-         [[key]]\nid = \"AKIDx\"\nsecret = \"s\"\n",
+         [[key]]\nid = \"AKIDx\"\nsecret = \"s\"\npolicy = \"open\"\n",
     )
     .unwrap();
     let base = "http://examples-1250000000.cos.ap-shanghai.myqcloud.com";
@@ -224,11 +224,38 @@ fn signatures_are_made_and_explained() {
     assert!(url.starts_with(&begin), "{url}");
     let explained = prints(&["explain", "--config", &config, &url]);
     assert!(explained.contains("the signature is right"), "{explained}");
-    assert!(explained.contains("interlace/1"), "{explained}");
+    for line in [
+        "stage 1      imageMogr2/format/jpg/interlace/1\n",
+        "policy       cos:GetObject on `examples-1250000000/a.jpg` for the key `AKIDx`: allowed by statement[0] (`open`)",
+        "answer       nothing in the request is refused",
+    ] {
+        assert!(explained.contains(line), "{line}{explained}");
+    }
     let forged = url.replace("interlace/1", "interlace/0");
     let output = mogr(&["explain", "--config", &config, &forged]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stdout).contains("refused"));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = "answer       refused with 403 SignatureDoesNotMatch";
+    assert!(told.contains(line), "{told}");
+    // A request from standard input, its header in Latin-1.
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mogr"))
+        .args(["explain", "--config", &config])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let host = base.strip_prefix("http://").unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    write!(stdin, "PUT /a.jpg HTTP/1.1\r\nHost: {host}\r\n").unwrap();
+    stdin
+        .write_all(b"Pic-Operations: {\"\xfc\"\r\n\r\n")
+        .unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = "rules        not understood: Pic-Operations is not UTF-8\n";
+    assert!(told.contains(line), "{told}");
 }
 
 #[test]
@@ -242,6 +269,13 @@ fn policies_are_checked() {
         prints(&["policy", "check", &path]),
         "the document is understood"
     );
+    let misspelled = text(&folder.path().join("misspelled.json"));
+    fs::write(&misspelled, document.replace("GetObject", "GetObjekt")).unwrap();
+    let output = mogr(&["policy", "check", &misspelled]);
+    assert_eq!(output.status.code(), Some(0));
+    let warning =
+        "mogr: statement[0].action: `cos:GetObjekt` is no action that this service knows\n";
+    assert_eq!(String::from_utf8_lossy(&output.stderr), warning);
     let ask = ["policy", "check", &path, "--action", "GetObject", "--key"];
     let ask = |key| [&ask[..], &[key]].concat();
     assert_eq!(prints(&ask("public/a.jpg")), "allowed by statement[0]");

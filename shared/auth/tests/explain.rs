@@ -261,7 +261,7 @@ fn says_what_is_wrong_before_anything_is_signed() {
         "{text}"
     );
     let late = explain(
-        &Pasted::parse(&CLIENT.sent()).unwrap().request(),
+        &Pasted::parse(CLIENT.sent()).unwrap().request(),
         &[key()],
         WINDOW.end + 7,
         None,

@@ -206,7 +206,7 @@ fn a_signature_without_the_host_does_not_turn_a_prefix_into_a_folder() {
         let request = Request::get("/images/x")
             .header("host", host)
             .header("authorization", authorization)
-            .body(Default::default())
+            .body(Vec::new().into())
             .expect("a request");
         runtime.block_on(service.answer(request)).status()
     };

@@ -20,6 +20,7 @@ pub(crate) const HOST: &str = "examples-1250000000.cos.ap-shanghai.myqcloud.com"
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) folder: TempDir,
+    pub(crate) config: Config,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -50,6 +51,7 @@ impl Server {
                 std::fs::create_dir_all(folder).expect("a folder");
             }
         }
+        let own = config.clone();
         let service = Service::new(config, |bucket| mogr::open_storage(bucket, Path::new("")));
         let service = Arc::new(service.expect("the folders can be opened"));
         let (stop, stopped) = oneshot::channel::<()>();
@@ -71,6 +73,7 @@ impl Server {
         Self {
             address: told.recv().expect("the server has started"),
             folder,
+            config: own,
             stop: Some(stop),
             thread: Some(thread),
         }
