@@ -35,6 +35,7 @@ HOST = f"{BUCKET}.cos.{REGION}.myqcloud.com"
 APPLICATION = ("AKIDapplication00000000000000000001", "applicationSecret000000000000001")
 READER = ("AKIDreader0000000000000000000000002", "readerSecret00000000000000000002")
 TEMPORARY = ("AKIDtemporary0000000000000000000003", "temporarySecret00000000000000003")
+UPLOADER = ("AKIDuploader00000000000000000000004", "uploaderSecret000000000000000004")
 INTERLACE = "imageMogr2/format/jpg/interlace/1"
 
 # The SDK connects to the address it is given; a proxy of the environment is not part of the test.
@@ -711,6 +712,9 @@ class Presigned(Case):
             if not signature.endswith(end):
                 self.denied(403, "SignatureDoesNotMatch", fetch(url.replace(signature, signature[:39] + end)))
         self.denied(403, "SignatureDoesNotMatch", fetch(url, "POST", b""))
+        # Letter case is not signed, and is refused by itself.
+        for name in ("imageMogr2", "response-content-type"):
+            self.denied(403, "AccessDenied", fetch(url.replace(f"&{name}", f"&{name.upper()}")))
         # A query parameter that is not signed does not choose headers either.
         self.denied(403, "AccessDenied", fetch(self.url() + "&response-content-type=text/html"))
 
@@ -812,6 +816,28 @@ class Access(Case):
             lambda: reader.ci_image_process(Bucket=BUCKET, Key="readable/a.jpg", PicOperations=operations(("x.jpg", INTERLACE))),
             lambda: reader.delete_object(Bucket=BUCKET, Key="readable/a.jpg"),
             lambda: reader.list_objects(Bucket=BUCKET),
+        ]:
+            self.refused(403, "AccessDenied", call)
+
+    def test_the_documented_policy_for_uploads_is_enough(self):
+        uploader = client(UPLOADER)
+        body = random.Random(3).randbytes(2 * 1024 * 1024 + 5)
+        # The first part of an upload that was interrupted: the SDK looks for it by the key as prefix.
+        upload = uploader.create_multipart_upload(Bucket=BUCKET, Key="doc/large")["UploadId"]
+        uploader.upload_part(Bucket=BUCKET, Key="doc/large", Body=body[: 1024 * 1024], PartNumber=1, UploadId=upload)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(body)
+            file.flush()
+            uploader.upload_file(Bucket=BUCKET, Key="doc/large", LocalFilePath=file.name, PartSize=1, MAXThread=2)
+            self.assertEqual(self.get("doc/large"), body)
+            self.refused(403, "AccessDenied", uploader.upload_file, Bucket=BUCKET, Key="doc2/large",
+                         LocalFilePath=file.name, PartSize=1, MAXThread=2)
+        self.refused(404, "NoSuchUpload", uploader.list_parts, Bucket=BUCKET, Key="doc/large", UploadId=upload)
+        for call in [
+            lambda: self.gets(uploader, "doc/large"),
+            lambda: uploader.list_multipart_uploads(Bucket=BUCKET),
+            lambda: uploader.list_multipart_uploads(Bucket=BUCKET, Prefix="doc2/"),
+            lambda: uploader.list_objects(Bucket=BUCKET, Prefix="doc/"),
         ]:
             self.refused(403, "AccessDenied", call)
 
