@@ -143,7 +143,7 @@ impl Service {
             .iter()
             .map(|bucket| {
                 open(bucket).map_err(|error| config::Error::Value {
-                    key: format!("bucket `{}`", bucket.name),
+                    key: format!("bucket {}", bucket.name),
                     reason: storage_reason(&error),
                 })
             })

@@ -34,6 +34,9 @@ pub enum Error {
         /// Why.
         source: shared::config::Error,
     },
+    /// What the configuration names is not there.
+    #[error("the service cannot start")]
+    Start(#[source] shared::config::Error),
     /// A bucket on S3, and a build without it.
     #[error("bucket `{0}` is on S3, and this build knows folders only; build with `--features s3`")]
     NoS3(String),

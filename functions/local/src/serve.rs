@@ -1,7 +1,7 @@
 //! `mogr serve`: finds the configuration, opens the folders, listens, and stops cleanly.
 
 use std::env::VarError;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -173,10 +173,7 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
     let is_open = config.anonymous.is_open();
     let folders: Vec<String> = config.buckets.iter().map(described).collect();
     let service = Service::new(config, |bucket| s3.open(bucket, &base));
-    let service = service.map_err(|source| Error::Config {
-        whence: "use".to_owned(),
-        source,
-    })?;
+    let service = service.map_err(Error::Start)?;
 
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -190,22 +187,28 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
         let server = Server::bind(arguments.listen, Arc::new(service)).await;
         let server = server.map_err(listen)?;
         let address = server.address().map_err(listen)?;
-        println!("Mogr serves {} on http://{address}", folders.join(", "));
+        say(&format!(
+            "Mogr serves {} on http://{address}",
+            folders.join(", ")
+        ));
         if is_configured && is_open && !address.ip().is_loopback() {
             tracing::warn!("everyone who reaches {address} may do everything: policy = \"open\"");
         } else if is_open {
-            println!(
-                "Everyone on this machine may read and write it; it is reachable from nowhere else."
-            );
+            say("Everyone on this machine may read and write it; it is reachable from nowhere else.");
         }
         if with_samples {
             print_examples(address)?;
         }
-        println!("Ctrl-C stops it.");
+        say("Ctrl-C stops it.");
         server.run(stopped()).await;
-        println!("Stopped.");
+        say("Stopped.");
         Ok(())
     })
+}
+
+/// A line on standard output. Whoever reads it may go; the server stays.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 fn described(bucket: &Bucket) -> String {
@@ -219,17 +222,21 @@ fn print_examples(address: SocketAddr) -> Result<(), Error> {
     let base = format!("http://{address}");
     let frames: Vec<String> = (1..=6).map(|n| format!("image-{n}.jpg")).collect();
     let animate = url::animate(&frames, 500, SAMPLE_HOST)?;
-    println!();
-    println!("  as it is          {base}/photo.jpg");
-    println!("  progressive JPEG  {base}/photo.jpg?imageMogr2/interlace/1");
-    println!("  PNG to JPEG       {base}/sample.png?imageMogr2/format/jpg/interlace/1");
-    println!("  6-frame GIF       {base}/image-1.jpg?{animate}");
-    println!(
+    say("");
+    say(&format!("  as it is          {base}/photo.jpg"));
+    say(&format!(
+        "  progressive JPEG  {base}/photo.jpg?imageMogr2/interlace/1"
+    ));
+    say(&format!(
+        "  PNG to JPEG       {base}/sample.png?imageMogr2/format/jpg/interlace/1"
+    ));
+    say(&format!("  6-frame GIF       {base}/image-1.jpg?{animate}"));
+    say(&format!(
         "  the GIF, stored   {}",
         url::post(&base, "image-1.jpg", &animate, "animation.gif", &[])
-    );
-    println!("                    {base}/animation.gif");
-    println!();
+    ));
+    say(&format!("                    {base}/animation.gif"));
+    say("");
     Ok(())
 }
 
@@ -247,7 +254,7 @@ fn log() {
 /// Done at Ctrl-C or SIGTERM; the next one ends the process at once.
 async fn stopped() {
     signal().await;
-    println!("Stopping: requests under way are answered first, another Ctrl-C ends them.");
+    say("Stopping: requests under way are answered first, another Ctrl-C ends them.");
     tokio::spawn(async {
         signal().await;
         std::process::exit(130);
