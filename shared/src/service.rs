@@ -208,14 +208,7 @@ impl Service {
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
             .await;
-        let result = routed.unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or_else(|| panic.downcast_ref::<&str>().copied())
-                .unwrap_or("a panic");
-            Err(Error::Internal(text.to_owned().into()))
-        });
+        let result = routed.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
         self.finish(&seen, result)
     }
 
@@ -448,6 +441,16 @@ pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a 
 
 fn storage_reason(error: &storage::Error) -> String {
     chain(error)
+}
+
+/// A panic as the error that it is answered with.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
+    let text = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("a panic");
+    Error::Internal(text.to_owned().into())
 }
 
 /// An error with its causes.

@@ -4,12 +4,13 @@
 //! by the same rule is not made again, so an event that comes twice does no harm.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 
 use auth::policy::Action;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::StatusCode;
+use futures_util::FutureExt;
 
 use crate::authority::{Who, now};
 use crate::config::Location;
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::images::result_etag;
 use crate::pic_operations::{Operation, PicOperations};
 use crate::process::{Job, Source, Task, in_rule};
-use crate::service::{Service, chain};
+use crate::service::{Service, chain, panicked};
 use crate::storage::{
     self, Attributes, ETag, GetOptions, ObjectInfo, ObjectKey, PutOptions, Version,
 };
@@ -73,23 +74,35 @@ pub enum UploadError {
 
 impl From<Error> for UploadError {
     fn from(error: Error) -> Self {
-        let answer = error.answer();
+        let code = error.answer().code;
         let message = chain(&error);
-        // A deadline may be the machine's fault, and a precondition the other writer's.
-        let again = answer.status.is_server_error()
-            || answer.status == StatusCode::PRECONDITION_FAILED
-            || answer.code == "RequestTimeout";
-        if again {
-            Self::Transient {
-                code: answer.code,
-                message,
-            }
+        if may_help(&error) {
+            Self::Transient { code, message }
         } else {
-            Self::Permanent {
-                code: answer.code,
-                message,
-            }
+            Self::Permanent { code, message }
         }
+    }
+}
+
+/// Whether another try, perhaps after someone has mended the deployment, may end otherwise.
+fn may_help(error: &Error) -> bool {
+    use storage::Error as S;
+    match error {
+        Error::InRule { source, .. } => may_help(source),
+        // S3 denies the service as a whole: a role or a key that can be put right, and until then no event may be lost.
+        // A precondition is the other writer's.
+        Error::Storage(
+            S::Denied(_)
+            | S::NoSuchBucket(_)
+            | S::PreconditionFailed(_)
+            | S::Unavailable(_)
+            | S::Other(_),
+        )
+        | Error::Overload
+        | Error::Deadline { .. }
+        | Error::Pipeline(pipeline::Error::Stopped(_)) => true,
+        // What panics, or what the encoders refuse, does so again: the same bytes take the same way.
+        _ => false,
     }
 }
 
@@ -121,9 +134,11 @@ impl Service {
             self.config.limits.deadline_seconds,
             deadline,
         ));
-        let result = self
-            .upload_inner(bucket, &key, created.version.as_ref(), &timer)
-            .await;
+        let work = self.upload_inner(bucket, &key, created.version.as_ref(), &timer);
+        let result = AssertUnwindSafe(work)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
         let result = result.map_err(|error| UploadError::from(self.timed(error)));
         if let Err(UploadError::Permanent { code, message }) = &result
             && self.config.upload.error_markers
@@ -146,6 +161,18 @@ impl Service {
                 ..Uploaded::default()
             })
         };
+        // Events come in any order. Where the bucket keeps versions, a late one of an older version would put its results
+        // over those of the newest.
+        if version.is_some() {
+            match self.storage(bucket).head(key, None).await {
+                Ok(newest) if newest.version.is_some() && newest.version.as_ref() != version => {
+                    return skipped("a newer version is there");
+                }
+                Ok(_) => {}
+                Err(storage::Error::NotFound(_)) => return skipped("the object is gone"),
+                Err(error) => return Err(error.into()),
+            }
+        }
         let options = GetOptions {
             version: version.cloned(),
             ..GetOptions::default()

@@ -12,4 +12,5 @@ mod policies;
 mod refusals;
 mod server;
 mod signer;
+mod trigger;
 mod wire;
