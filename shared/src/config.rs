@@ -618,6 +618,15 @@ mod raw {
                                 let reason = "results would trigger again";
                                 return Err(wrong(format!("upload.rules[{n}].prefix"), reason));
                             }
+                            // Results would be reported as uploads, and the permissions of a deployment could not tell
+                            // where the trigger may write from where it is triggered.
+                            if !rules.prefix.is_empty() && prefix.starts_with(&rules.prefix) {
+                                let reason = format!(
+                                    "`{}`: output_prefix `{prefix}` begins so, and what appears there is no upload",
+                                    rules.prefix
+                                );
+                                return Err(wrong(format!("upload.rules[{n}].prefix"), reason));
+                            }
                             Ok(super::UploadRules {
                                 prefix: rules.prefix,
                                 operations,
