@@ -19,7 +19,10 @@ pub async fn within<F: Future>(deadline: std::time::Instant, work: F) -> F::Outp
 
 /// When a storage call that begins now has to end.
 pub(crate) fn current() -> Instant {
-    DEADLINE
-        .try_with(|deadline| *deadline)
-        .unwrap_or_else(|_| Instant::now() + DEFAULT)
+    set().unwrap_or_else(|| Instant::now() + DEFAULT)
+}
+
+/// The deadline of the work at hand, if it has one.
+pub(crate) fn set() -> Option<Instant> {
+    DEADLINE.try_with(|deadline| *deadline).ok()
 }

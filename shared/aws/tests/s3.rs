@@ -306,6 +306,41 @@ async fn gives_up_at_the_deadline() {
     server.abort();
 }
 
+/// A body is read when the work that asked for it has ended; its deadline goes along.
+#[tokio::test]
+async fn a_body_that_drips_ends_at_the_deadline() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = connection.read(&mut [0; 65536]).await;
+                let head = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nETag: \"e\"\r\n\r\n";
+                let mut alive = connection.write_all(head.as_bytes()).await.is_ok();
+                alive &= connection.write_all(&[b'x'; 1000]).await.is_ok();
+                while alive {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    alive = connection.write_all(b"x").await.is_ok();
+                }
+            });
+        }
+    });
+    let storage = S3::new(s3_client(&endpoint), "bucket", "");
+    let begun = Instant::now();
+    let get = async { storage.get(&key("k"), GetOptions::default()).await };
+    let object = aws::deadline::within(begun + Duration::from_millis(600), get)
+        .await
+        .unwrap();
+    let read = tokio::time::timeout(Duration::from_secs(10), object.body.collect(100_000)).await;
+    assert!(matches!(read, Ok(Err(Error::Unavailable(_)))), "{read:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
+    server.abort();
+}
+
 #[tokio::test]
 async fn says_what_s3_refused() {
     let (storage, server) = playing(&[DENIED]).await;

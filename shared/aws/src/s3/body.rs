@@ -4,6 +4,7 @@ use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use bytes::Bytes;
 use futures_util::stream;
 use shared::storage::{ByteStream, ETag, Error, ObjectKey, Version};
+use tokio::time::Instant;
 
 use super::S3;
 
@@ -21,6 +22,8 @@ struct Rest {
     end: u64,
     body: SdkStream,
     resumes: u32,
+    /// Of the work that asked for the body. It is often read after that work has ended, with the answer on its way.
+    deadline: Option<Instant>,
 }
 
 /// The bytes `next..end` of the object, of which `body` is the answer at hand.
@@ -41,13 +44,15 @@ pub(super) fn stream(
         end,
         body,
         resumes: RESUMES,
+        deadline: crate::deadline::set(),
     };
     ByteStream::new(stream::try_unfold(rest, step))
 }
 
 async fn step(mut rest: Rest) -> Result<Option<(Bytes, Rest)>, Error> {
     loop {
-        let read = tokio::time::timeout_at(crate::deadline::current(), rest.body.next()).await;
+        let end = rest.deadline.unwrap_or_else(crate::deadline::current);
+        let read = tokio::time::timeout_at(end, rest.body.next()).await;
         let broken = match read {
             Err(_) => {
                 return Err(Error::Unavailable(
@@ -72,8 +77,8 @@ async fn step(mut rest: Rest) -> Result<Option<(Bytes, Rest)>, Error> {
                 &rest.key,
                 rest.version.as_ref(),
                 &rest.etag,
-                rest.next,
-                rest.end,
+                (rest.next, rest.end),
+                end,
             )
             .await?;
     }

@@ -78,10 +78,11 @@ impl S3 {
         key: &ObjectKey,
         version: Option<&Version>,
         etag: &ETag,
-        next: u64,
-        end: u64,
+        (next, end): (u64, u64),
+        deadline: tokio::time::Instant,
     ) -> Result<SdkStream, Error> {
-        let output = within(
+        let output = until(
+            deadline,
             self.client
                 .get_object()
                 .bucket(&self.bucket)
@@ -98,10 +99,17 @@ impl S3 {
 }
 
 /// The answer, unless the deadline of the task comes first.
-async fn within<T, E>(
+fn within<T, E>(
+    call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+) -> impl Future<Output = Result<T, Failure<E>>> {
+    until(crate::deadline::current(), call)
+}
+
+async fn until<T, E>(
+    deadline: tokio::time::Instant,
     call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 ) -> Result<T, Failure<E>> {
-    match tokio::time::timeout_at(crate::deadline::current(), call).await {
+    match tokio::time::timeout_at(deadline, call).await {
         Ok(Ok(output)) => Ok(output),
         Ok(Err(error)) => Err(Failure::Sdk(Box::new(error))),
         Err(_) => Err(Failure::Deadline),
