@@ -296,6 +296,37 @@ fn what_the_viewer_sent_is_believed_on_function_urls_alone() {
 }
 
 #[test]
+fn a_custom_domain_is_no_function_url() {
+    let kind = |domain: &str| {
+        let mut event = event("function-url-cloudfront");
+        event["requestContext"]["domainName"] = domain.into();
+        let arrived = front::read(event, PathEncoding::Auto).unwrap();
+        let believed = arrived.request.headers().contains_key("x-mogr-host");
+        assert_eq!(
+            believed,
+            arrived.kind == Kind::FunctionUrl,
+            "{domain}: what the viewer sent"
+        );
+        arrived.kind
+    };
+    for domain in [
+        "a.lambda-url.eu-west-1.on.aws",
+        "a.lambda-url.cn-north-1.on.amazonwebservices.com.cn",
+    ] {
+        assert_eq!(kind(domain), Kind::FunctionUrl, "{domain}");
+    }
+    for domain in [
+        "a.execute-api.us-east-1.amazonaws.com",
+        "a.lambda-url.us-east-1.on.aws.example.com",
+        "a.lambda-url.example.com",
+        "lambda-url.us-east-1.on.aws",
+        "",
+    ] {
+        assert_eq!(kind(domain), Kind::HttpApi, "{domain}");
+    }
+}
+
+#[test]
 fn what_is_no_request_is_refused() {
     let refused = |name| front::read(event(name), PathEncoding::Auto).unwrap_err();
     assert_eq!(

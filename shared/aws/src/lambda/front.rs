@@ -100,8 +100,7 @@ pub fn kind(event: &Value) -> Option<Kind> {
     let context = &event["requestContext"];
     if event["version"] == "2.0" && context["http"].is_object() {
         let domain = context["domainName"].as_str().unwrap_or_default();
-        let url = domain.contains(".lambda-url.");
-        return Some(if url {
+        return Some(if is_function_url(domain) {
             Kind::FunctionUrl
         } else {
             Kind::HttpApi
@@ -112,6 +111,20 @@ pub fn kind(event: &Value) -> Option<Kind> {
     }
     let alb = context["elb"].is_object();
     (alb || context.is_object()).then_some(if alb { Kind::Alb } else { Kind::RestApi })
+}
+
+/// Whether an event of any front is a HEAD request, whose answer has no body.
+pub(super) fn is_head(event: &Value) -> bool {
+    event["httpMethod"] == "HEAD" || event["requestContext"]["http"]["method"] == "HEAD"
+}
+
+/// Whether a host is one that Lambda gives to function URLs. These end in domains of AWS, so no custom domain of an HTTP
+/// API can pass for one.
+fn is_function_url(domain: &str) -> bool {
+    [".on.aws", ".on.amazonwebservices.com.cn"]
+        .iter()
+        .filter_map(|suffix| domain.strip_suffix(suffix))
+        .any(|name| name.contains(".lambda-url."))
 }
 
 /// The request in `event`.
