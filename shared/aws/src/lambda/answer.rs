@@ -12,10 +12,12 @@ use http::header::{CONNECTION, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderValue, Response};
 use http_body::Body as _;
 use lambda_runtime::{MetadataPrelude, StreamResponse};
+use percent_encoding::{CONTROLS, percent_encode};
 use serde_json::{Map, Value, json};
 use shared::Body;
 
 use super::front::Kind;
+use super::journal;
 
 /// The JSON that the front makes an answer of.
 ///
@@ -96,8 +98,10 @@ fn clean(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
+/// A header's text in ASCII, with what is beyond percent-escaped (file names in Content-Disposition, user metadata).
+/// No front promises what becomes of other bytes, and the prelude of a streamed answer cannot hold them.
 fn text_of(value: &HeaderValue) -> String {
-    String::from_utf8_lossy(value.as_bytes()).into_owned()
+    percent_encode(value.as_bytes(), CONTROLS).to_string()
 }
 
 fn joined(headers: &HeaderMap) -> Vec<(String, String)> {
@@ -112,10 +116,10 @@ fn joined(headers: &HeaderMap) -> Vec<(String, String)> {
 
 /// The bytes of a body on their way out.
 ///
-/// The status has been sent, so a failure can only be shown by an answer that is visibly incomplete. Where the length
-/// was announced, ending early is that. Where it was not, an orderly end would make half an image look like a whole one,
-/// and caches would keep it: the process ends instead, and the connection with it. The runtime's own way, to write the
-/// error into the body, would do the same harm.
+/// The status has been sent, so a failure can only be shown by an answer that is visibly incomplete. An orderly end would
+/// make half an image look like a whole one, and caches would keep it; nothing says that an announced Content-Length
+/// survives Lambda and the front, which send chunks of their own. So the process ends, and the connection with it. The
+/// runtime's own way, to write the error into the body, would do the same harm.
 pub(super) struct Chunks(Option<Body>);
 
 impl Stream for Chunks {
@@ -126,7 +130,6 @@ impl Stream for Chunks {
             let Some(body) = self.0.as_mut() else {
                 return Poll::Ready(None);
             };
-            let sized = body.len().is_some();
             let polled = catch_unwind(AssertUnwindSafe(|| {
                 Pin::new(&mut *body).poll_frame(context)
             }));
@@ -143,12 +146,12 @@ impl Stream for Chunks {
                 Ok(Poll::Ready(Some(Err(error)))) => error.to_string(),
                 Err(_) => "a panic".to_owned(),
             };
-            tracing::error!(reason = broken, sized, "an answer broke off in the middle");
-            if !sized {
-                std::process::exit(70);
-            }
-            self.0 = None;
-            return Poll::Ready(None);
+            tracing::error!(
+                reason = broken,
+                "an answer broke off in the middle, and ends the process"
+            );
+            journal::broken_answer();
+            std::process::exit(70);
         }
     }
 }
@@ -203,6 +206,63 @@ mod tests {
         );
         assert_eq!(encoded(None, b"hi"), (true, "aGk=".to_owned()));
         assert_eq!(encoded(None, b""), (false, String::new()));
+    }
+
+    /// What `lambda_http` reads in our answer, by the type that it has for the front.
+    #[test]
+    fn answers_are_what_lambda_http_takes_them_for() {
+        use lambda_http::aws_lambda_events::alb::AlbTargetGroupResponse;
+        use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
+        let body = b"\xff\xd8\xff";
+        let answer = |kind, multi| buffered(kind, multi, response(Some("image/jpeg"), body));
+        for kind in [Kind::HttpApi, Kind::FunctionUrl, Kind::RestApi] {
+            let json = answer(kind, kind == Kind::RestApi);
+            let read: ApiGatewayProxyResponse = serde_json::from_value(json).unwrap();
+            assert_eq!(read.status_code, 200, "{kind}");
+            let (headers, values) = match kind {
+                Kind::RestApi => (&read.multi_value_headers, vec!["origin", "accept"]),
+                _ => (&read.headers, vec!["origin, accept"]),
+            };
+            assert_eq!(headers["content-type"], "image/jpeg", "{kind}");
+            assert_eq!(
+                headers.get_all("vary").iter().collect::<Vec<_>>(),
+                values,
+                "{kind}"
+            );
+            assert!(read.is_base64_encoded, "{kind}");
+            let text = read.body.unwrap();
+            assert_eq!(STANDARD.decode(&*text).unwrap(), body, "{kind}");
+        }
+        for multi in [false, true] {
+            let read: AlbTargetGroupResponse =
+                serde_json::from_value(answer(Kind::Alb, multi)).unwrap();
+            assert_eq!(read.status_description.as_deref(), Some("200 OK"));
+            let headers = if multi {
+                &read.multi_value_headers
+            } else {
+                &read.headers
+            };
+            assert_eq!(headers["content-type"], "image/jpeg", "multi {multi}");
+        }
+    }
+
+    #[test]
+    fn headers_beyond_ascii_are_escaped_in_either_shape() {
+        let name = "attachment; filename=\"图 1%.jpg\"";
+        let escaped = "attachment; filename=\"%E5%9B%BE 1%.jpg\"";
+        let with = |mut headers: HeaderMap| {
+            let value = HeaderValue::from_bytes(name.as_bytes()).unwrap();
+            headers.insert("content-disposition", value);
+            headers
+        };
+        let mut whole = response(Some("image/jpeg"), b"x");
+        *whole.headers_mut() = with(HeaderMap::new());
+        let answer = buffered(Kind::HttpApi, false, whole);
+        assert_eq!(answer["headers"]["content-disposition"], escaped);
+        let mut parts = Response::new(Body::Empty);
+        *parts.headers_mut() = with(HeaderMap::new());
+        let prelude = serde_json::to_value(streamed(parts).metadata_prelude).unwrap();
+        assert_eq!(prelude["headers"]["content-disposition"], escaped);
     }
 
     #[test]

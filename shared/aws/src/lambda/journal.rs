@@ -56,6 +56,11 @@ impl Entry {
     }
 }
 
+/// An answer that broke off after its status had been sent.
+pub(super) fn broken_answer() {
+    emit(&[("BrokenAnswers", "Count", json!(1))], &[]);
+}
+
 /// One object of a trigger.
 pub(super) fn upload(outcome: &'static str, took: Duration) {
     let is = |name| json!(u8::from(outcome == name));
