@@ -125,8 +125,8 @@ pub enum Error {
     },
     /// The answer does not fit what stands in front.
     #[error(
-        "the result is larger than the {limit} bytes that this endpoint can answer with; \
-         ask for it through the streaming endpoint, or store it with POST ?image_process"
+        "the answer is larger than the {limit} bytes that fit through this endpoint; ask for it through the \
+         streaming endpoint, for an object in parts with Range, or store a result with POST ?image_process"
     )]
     AnswerTooLarge {
         /// What fits.

@@ -50,6 +50,12 @@ impl Service {
             let Object { info, range, body } = storage.get(&key, options).await?;
             self.found(call, &key, &info, range.as_ref(), Some(body))
         };
+        // Its bytes are not read yet.
+        if let (Some(limit), Some(len)) = (call.front.response_limit, response.body().len())
+            && len > limit
+        {
+            return Err(Error::AnswerTooLarge { limit });
+        }
         for (name, value) in overrides {
             response.headers_mut().insert(name, value);
         }

@@ -31,8 +31,6 @@ pub struct Front {
     pub client: Option<IpAddr>,
     /// Bytes of an answer's body that fit through, where answers are buffered.
     pub response_limit: Option<u64>,
-    /// Bytes of a request's body that fit through, for messages.
-    pub request_limit: Option<u64>,
     /// When whatever runs the service will end it.
     pub deadline: Option<Instant>,
 }

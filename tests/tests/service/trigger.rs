@@ -8,7 +8,7 @@ use service_tests::jpeg;
 use shared::config::{Location, Outside};
 use shared::storage::{
     Attributes, ByteStream, ETag, Error, Folder, GetOptions, ListOptions, Listing, Object,
-    ObjectInfo, ObjectKey, OpenUpload, Part, PutOptions, Storage, UploadId, Version,
+    ObjectInfo, ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version,
 };
 use shared::{Config, Created, Service, UploadError, Uploaded};
 
@@ -83,8 +83,12 @@ impl Storage for Failing {
         version: Option<&Version>,
         target: &ObjectKey,
         attributes: Option<Attributes>,
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
-        self.0.copy(source, version, target, attributes).await
+        let copied = self
+            .0
+            .copy(source, version, target, attributes, precondition);
+        copied.await
     }
 
     async fn create_multipart(
@@ -114,8 +118,10 @@ impl Storage for Failing {
         key: &ObjectKey,
         upload: &UploadId,
         parts: &[(u32, ETag)],
+        precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
-        self.0.complete_multipart(key, upload, parts).await
+        let completed = self.0.complete_multipart(key, upload, parts, precondition);
+        completed.await
     }
 
     async fn list_multipart(&self, prefix: &str) -> Result<Vec<OpenUpload>, Error> {

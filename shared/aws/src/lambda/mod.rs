@@ -1,10 +1,11 @@
 //! The functions: events in, answers out, between the Lambda runtime and the [`Service`].
 //!
-//! Of `lambda_http` nothing is used: its types lose or panic on requests that are ordinary here (a raw `>` in the query,
+//! `lambda_http` is no part of it: its types lose or panic on requests that are ordinary here (a raw `>` in the query,
 //! a path that the front decoded). `lambda_runtime` speaks with Lambda; the shapes of events and answers are read and
-//! written here, see [`front`] and [`trigger`].
+//! written here, see [`front`] and [`trigger`], and the tests hold them to those of `lambda_http` where these are sound.
 
 mod answer;
+mod buckets;
 mod configuration;
 pub mod front;
 mod journal;
@@ -22,16 +23,21 @@ use http::{Request, Response, StatusCode};
 pub use lambda_runtime::Error as RuntimeError;
 use lambda_runtime::{FunctionResponse, LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use shared::storage;
 use shared::{Body, Front, Service, UploadError};
 
 use answer::Chunks;
+use buckets::Buckets;
 pub use configuration::Error;
-use configuration::{Check, env};
+use configuration::env;
 use front::{Arrived, Kind, PathEncoding, Refused};
 use journal::Entry;
 use trigger::{Message, Told};
 
 type Reply = FunctionResponse<Value, Chunks>;
+
+/// The most that Lambda streams of one answer.
+const STREAM_LIMIT: u64 = 200 << 20;
 
 /// How a function speaks with its front.
 #[derive(Clone, Copy, Debug)]
@@ -99,8 +105,7 @@ where
     let started = Mode::from_env().and_then(|mode| Ok((mode, configuration::service()?)));
     let (mode, (service, checks)) = refuse(started).await?;
     let service = Arc::new(service);
-    check(checks);
-    serve(mode, move |request| {
+    run(mode, Buckets::ask(checks), move |request| {
         operation(Arc::clone(&service), request)
     })
     .await
@@ -114,9 +119,12 @@ where
 pub async fn upload() -> Result<(), RuntimeError> {
     log();
     let (service, checks) = refuse(configuration::service()).await?;
-    let service = &service;
-    check(checks);
+    let (service, buckets) = (&service, &Buckets::ask(checks));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
+        if let Some(wrong) = buckets.wrong().await {
+            tracing::error!("{wrong}");
+            return Err(wrong.to_owned().into());
+        }
         let deadline = deadline(event.context.deadline);
         let messages = trigger::read(&event.payload);
         crate::deadline::within(deadline, uploads(service, messages, deadline)).await
@@ -134,15 +142,24 @@ where
     F: Fn(Request<Bytes>) -> R,
     R: Future<Output = Response<Body>>,
 {
-    let operation = &operation;
+    run(mode, Buckets::default(), operation).await
+}
+
+async fn run<F, R>(mode: Mode, buckets: Buckets, operation: F) -> Result<(), RuntimeError>
+where
+    F: Fn(Request<Bytes>) -> R,
+    R: Future<Output = Response<Body>>,
+{
+    let (buckets, operation) = (&buckets, &operation);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        reply(mode, operation, event)
+        reply(mode, buckets, operation, event)
     }))
     .await
 }
 
 async fn reply<F, R>(
     mode: Mode,
+    buckets: &Buckets,
     operation: &F,
     event: LambdaEvent<Value>,
 ) -> Result<Reply, RuntimeError>
@@ -152,8 +169,10 @@ where
 {
     let LambdaEvent { payload, context } = event;
     let mut entry = Entry::new(&context.request_id);
+    let id = context.request_id.as_str();
     let deadline = deadline(context.deadline);
-    let (kind, multi_value, response) = match front::read(payload, mode.path_encoding) {
+    let head = front::is_head(&payload);
+    let (kind, multi_value, mut response) = match front::read(payload, mode.path_encoding) {
         Ok(Arrived {
             kind,
             multi_value,
@@ -165,15 +184,22 @@ where
             request.extensions_mut().insert(Front {
                 client,
                 response_limit: (!mode.stream).then_some(limit),
-                request_limit: Some(limit),
                 deadline: Some(deadline),
             });
             let work = AssertUnwindSafe(crate::deadline::within(deadline, operation(request)));
-            let response = if found > limit {
-                too_large(found, limit, &context.request_id)
+            let response = if let Some(wrong) = buckets.known_wrong() {
+                misconfigured(wrong, id)
+            } else if found > limit {
+                too_large(found, limit, id)
             } else {
                 let answered = work.catch_unwind().await;
-                answered.unwrap_or_else(|_| panicked(&context.request_id))
+                let response = answered.unwrap_or_else(|_| panicked(id));
+                // What failed may have failed for want of its bucket, which S3 does not say of a HEAD.
+                let failed = response.status().as_u16() >= 400;
+                match if failed { buckets.wrong().await } else { None } {
+                    Some(wrong) => misconfigured(wrong, id),
+                    None => response,
+                }
             };
             (kind, multi_value, response)
         }
@@ -182,36 +208,45 @@ where
             multi_value,
             why,
         }) => {
-            let refused = refusal(
-                StatusCode::BAD_REQUEST,
-                "InvalidRequest",
-                why,
-                &context.request_id,
-            );
+            let refused = refusal(StatusCode::BAD_REQUEST, "InvalidRequest", why, id);
             (kind, multi_value, refused)
         }
         Err(refused @ Refused::NotHttp(_)) => return Err(refused.into()),
     };
-    entry.status(response.status());
+    if mode.stream
+        && let Some(found) = response.body().len()
+        && found > STREAM_LIMIT
+    {
+        response = answer_too_large(STREAM_LIMIT, "ask for it in parts with Range", id);
+    }
+    if head {
+        *response.body_mut() = Body::Empty;
+    }
     if mode.stream {
+        entry.status(response.status());
         entry.write(response.body().len());
         return Ok(FunctionResponse::StreamingResponse(answer::streamed(
             response,
         )));
     }
-    let answer = collect(kind, multi_value, response, &context.request_id).await;
+    let collected = crate::deadline::within(deadline, collect(kind, response, id)).await;
+    entry.status(collected.status());
+    let answer = answer::buffered(kind, multi_value, collected);
     entry.write(answer["body"].as_str().map(|body| body.len() as u64));
     Ok(FunctionResponse::BufferedResponse(answer))
 }
 
 /// The whole answer in one; a body that breaks off, or is larger than the service was told it may be, is an error yet.
-async fn collect(kind: Kind, multi_value: bool, response: Response<Body>, id: &str) -> Value {
+async fn collect(kind: Kind, response: Response<Body>, id: &str) -> Response<Bytes> {
     let (parts, body) = response.into_parts();
-    let work = AssertUnwindSafe(body.collect(kind.buffered_limit()))
-        .catch_unwind()
-        .await;
-    let response = match work {
+    let limit = kind.buffered_limit();
+    let work = AssertUnwindSafe(body.collect(limit)).catch_unwind().await;
+    match work {
         Ok(Ok(bytes)) => Response::from_parts(parts, bytes),
+        Ok(Err(storage::Error::TooManyBytes { .. })) => {
+            let way_out = "ask for it through the streaming endpoint, or for less at once";
+            answer_too_large(limit, way_out, id).map(full)
+        }
         Ok(Err(error)) => {
             tracing::error!(request_id = id, %error, "an answer broke off in the middle");
             let code = "ServiceUnavailable";
@@ -224,8 +259,7 @@ async fn collect(kind: Kind, multi_value: bool, response: Response<Body>, id: &s
             response.map(full)
         }
         Err(_) => panicked(id).map(full),
-    };
-    answer::buffered(kind, multi_value, response)
+    }
 }
 
 fn full(body: Body) -> Bytes {
@@ -245,6 +279,25 @@ fn panicked(id: &str) -> Response<Body> {
     )
 }
 
+/// The operator's mistake: the client is told no more of it than that.
+fn misconfigured(wrong: &str, id: &str) -> Response<Body> {
+    tracing::error!(request_id = id, "{wrong}");
+    refusal(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "InternalError",
+        "the configuration of this endpoint is refused; its log says why",
+        id,
+    )
+}
+
+/// Lambda would cut it off, or answer 502.
+fn answer_too_large(limit: u64, way_out: &str, id: &str) -> Response<Body> {
+    let message = format!(
+        "the answer is larger than the {limit} bytes that fit through this endpoint; {way_out}"
+    );
+    refusal(StatusCode::BAD_REQUEST, "EntityTooLarge", &message, id)
+}
+
 /// Lambda itself refuses bodies not much larger, without saying what to do instead.
 fn too_large(found: u64, limit: u64, id: &str) -> Response<Body> {
     let message = format!(
@@ -260,9 +313,11 @@ fn refusal(status: StatusCode, code: &str, message: &str, id: &str) -> Response<
         "<?xml version='1.0' encoding='utf-8' ?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
          <Resource>/</Resource><RequestId>{id}</RequestId><TraceId>{id}</TraceId></Error>"
     );
+    let length = xml.len();
     let mut response = Response::new(Body::from(xml));
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    headers.insert("content-length", length.into());
     headers.insert(
         "content-type",
         http::HeaderValue::from_static("application/xml"),
@@ -326,12 +381,10 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
     };
     let begun = Instant::now();
     let (bucket, key) = (&created.bucket, created.key.as_str());
-    let work = AssertUnwindSafe(service.upload(&created, Some(deadline)))
-        .catch_unwind()
-        .await;
+    let work = service.upload(&created, Some(deadline)).await;
     let ms = begun.elapsed().as_millis() as u64;
     let (outcome, result) = match work {
-        Ok(Ok(uploaded)) => {
+        Ok(uploaded) => {
             let names = |keys: &[shared::storage::ObjectKey]| {
                 keys.iter().map(ToString::to_string).collect::<Vec<_>>()
             };
@@ -346,7 +399,19 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
             );
             ("done", Ok(()))
         }
-        Ok(Err(UploadError::Permanent { code, message })) => {
+        // A panic: the same bytes would do the same again.
+        Err(UploadError::Permanent { code, message }) if code == "InternalError" => {
+            tracing::error!(
+                bucket,
+                key,
+                ms,
+                code,
+                message,
+                "upload failed by a fault of ours; it will not be tried again"
+            );
+            ("faulty", Ok(()))
+        }
+        Err(UploadError::Permanent { code, message }) => {
             tracing::warn!(
                 bucket,
                 key,
@@ -357,7 +422,7 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
             );
             ("refused", Ok(()))
         }
-        Ok(Err(UploadError::Transient { code, message })) => {
+        Err(UploadError::Transient { code, message }) => {
             tracing::error!(
                 bucket,
                 key,
@@ -367,16 +432,6 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
                 "upload failed; it will be tried again"
             );
             ("failed", Err(format!("{code}: {message} (`{key}`)")))
-        }
-        // The same bytes would do the same again.
-        Err(_) => {
-            tracing::error!(
-                bucket,
-                key,
-                ms,
-                "a panic; the upload will not be tried again"
-            );
-            ("panicked", Ok(()))
         }
     };
     journal::upload(outcome, begun.elapsed());
@@ -401,17 +456,4 @@ async fn refuse<T>(started: Result<T, Error>) -> Result<T, Error> {
         journal::init_error(&error.to_string()).await;
     }
     started
-}
-
-/// Asks S3 for the buckets while the runtime is already waiting for its first event, or working on it; the connection that
-/// this opens is used again. A bucket that is not there ends the process: no request could be answered.
-fn check(checks: Vec<Check>) {
-    tokio::spawn(async move {
-        for check in checks {
-            if let Err(error) = check.run().await {
-                tracing::error!("{error}");
-                std::process::exit(78);
-            }
-        }
-    });
 }
