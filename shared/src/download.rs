@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use auth::policy::Action;
 use http::header::{self, HeaderName};
 use http::{Method, Response, StatusCode};
-use rules::{Rule, RuleItem};
+use rules::{Format, Rule, RuleItem, Stage};
 
 use crate::authority::Who;
 use crate::body::Body;
@@ -81,13 +81,16 @@ impl Service {
         let timer = self.timer(call);
         // A condition that holds is answered without a wait, and without a source being opened.
         if conditions::are_given(&call.headers) {
-            let (etag, last_modified) = self.head_sources(names, rule).await?;
+            let (etag, last_modified, said) = self.head_sources(names, rule).await?;
             match conditions::evaluate(&call.headers, &etag, last_modified) {
                 Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
                 Verdict::NotModified => {
                     let mut response = self.told_of_result(names, &etag, last_modified);
                     *response.status_mut() = StatusCode::NOT_MODIFIED;
                     set(response.headers_mut(), header::CONTENT_LENGTH, "0");
+                    // As of an object, see `not_modified`.
+                    let media_type = likely_type(rule).unwrap_or(&said);
+                    set(response.headers_mut(), header::CONTENT_TYPE, media_type);
                     return Ok(response);
                 }
                 Verdict::Proceed => {}
@@ -236,4 +239,16 @@ impl Service {
             other => other,
         }
     }
+}
+
+/// The media type of a result that is not made, where the rule says it; else it is what the object is said to be.
+fn likely_type(rule: &Rule) -> Option<&'static str> {
+    rule.stages().iter().rev().find_map(|stage| {
+        let Stage::ImageMogr2(stage) = stage;
+        match stage.format {
+            Some(Format::Jpg) => Some("image/jpeg"),
+            Some(Format::Png) => Some("image/png"),
+            None => stage.animate.as_ref().map(|_| "image/gif"),
+        }
+    })
 }

@@ -13,6 +13,7 @@ use sha1::{Digest, Sha1};
 use crate::authority::Who;
 use crate::error::Error;
 use crate::hosts::{self, Asked};
+use crate::object;
 use crate::service::Service;
 use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo, ObjectKey, Version};
 use crate::work::Timer;
@@ -89,23 +90,22 @@ impl Service {
         Ok((name, reader))
     }
 
-    /// What is known of the result of `rule` before any source is read.
+    /// What is known of the result of `rule` before any source is read: its tag, its time, and the first source's type.
     pub(crate) async fn head_sources(
         &self,
         names: &[SourceName],
         rule: &Rule,
-    ) -> Result<(ETag, SystemTime), Error> {
+    ) -> Result<(ETag, SystemTime, String), Error> {
         let (distinct, indices) = distinct(names);
         let heads = distinct.into_iter().map(|name| {
             let storage = self.storage(name.bucket);
             storage.head(&name.key, name.version.as_ref())
         });
         let infos = try_join_all(heads).await?;
-        Ok(told_of_result(
-            &infos.iter().collect::<Vec<_>>(),
-            &indices,
-            rule,
-        ))
+        let (etag, last_modified) =
+            told_of_result(&infos.iter().collect::<Vec<_>>(), &indices, rule);
+        let said = object::content_type(&infos[0]).to_owned();
+        Ok((etag, last_modified, said))
     }
 
     /// Opens every source, each once however often it is named; the bytes are not yet read.

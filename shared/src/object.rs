@@ -161,6 +161,8 @@ impl Service {
         };
         set(headers, header::CACHE_CONTROL, &cache_control);
         set(headers, header::CONTENT_LENGTH, "0");
+        // Lambda names a streamed answer `application/octet-stream` if nothing else does, and caches may take that over.
+        set(headers, header::CONTENT_TYPE, content_type(info));
         response
     }
 
@@ -655,12 +657,7 @@ pub(crate) fn tell_stored(headers: &mut HeaderMap, info: &ObjectInfo) {
 /// The headers that describe an object.
 pub(crate) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
     let attributes = &info.attributes;
-    let content_type = attributes.content_type.as_deref();
-    set(
-        headers,
-        header::CONTENT_TYPE,
-        content_type.unwrap_or("application/octet-stream"),
-    );
+    set(headers, header::CONTENT_TYPE, content_type(info));
     for (name, value) in [
         (header::CACHE_CONTROL, &attributes.cache_control),
         (header::CONTENT_DISPOSITION, &attributes.content_disposition),
@@ -684,6 +681,12 @@ pub(crate) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
         &httpdate::fmt_http_date(info.last_modified),
     );
     tell_stored(headers, info);
+}
+
+/// The media type of an object, as the client said it.
+pub(crate) fn content_type(info: &ObjectInfo) -> &str {
+    let said = info.attributes.content_type.as_deref();
+    said.unwrap_or("application/octet-stream")
 }
 
 /// What the headers of a PUT ask for.

@@ -44,6 +44,15 @@ pub enum Error {
     #[cfg(feature = "s3")]
     #[error("a bucket is on S3, which cannot be reached")]
     S3(#[source] aws::s3::SettingsError),
+    /// A bucket that S3 says is not there.
+    #[cfg(feature = "s3")]
+    #[error("bucket `{name}`: {reason}")]
+    NoBucket {
+        /// As COS clients call it.
+        name: String,
+        /// What S3 said.
+        reason: String,
+    },
     /// Open to everyone, and reachable from other machines.
     #[error(
         "without a configuration everyone may do everything, so only a loopback address is listened on; found `{0}`"

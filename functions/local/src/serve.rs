@@ -120,6 +120,29 @@ impl S3 {
             _ => open_storage(bucket, base),
         }
     }
+
+    /// Refuses buckets that are certainly not there. Where S3 does not tell, the requests will.
+    async fn check(&self, buckets: &[Bucket]) -> Result<(), Error> {
+        const LONGEST: std::time::Duration = std::time::Duration::from_secs(10);
+        for bucket in buckets {
+            let (Location::S3 { bucket: name, .. }, Some(client)) = (&bucket.location, &self.0)
+            else {
+                continue;
+            };
+            let asked = tokio::time::timeout(LONGEST, aws::s3::check_bucket(client, name)).await;
+            let reason = match asked {
+                Ok(aws::s3::BucketCheck::Ready) => continue,
+                Ok(aws::s3::BucketCheck::Unusable(reason)) => {
+                    let name = bucket.name.clone();
+                    return Err(Error::NoBucket { name, reason });
+                }
+                Ok(aws::s3::BucketCheck::Unknown(reason)) => reason,
+                Err(_) => "S3 did not answer in time".to_owned(),
+            };
+            tracing::warn!("bucket `{}` could not be checked: {reason}", bucket.name);
+        }
+        Ok(())
+    }
 }
 
 /// This build knows folders only.
@@ -139,6 +162,11 @@ impl S3 {
     #[allow(clippy::unused_self)] // As it is with the feature.
     fn open(&self, bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, storage::Error> {
         open_storage(bucket, base)
+    }
+
+    #[allow(clippy::unused_self, clippy::unused_async)]
+    async fn check(&self, _buckets: &[Bucket]) -> Result<(), Error> {
+        Ok(())
     }
 }
 
@@ -171,7 +199,8 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
     };
     let s3 = s3_client(&config)?;
     let is_open = config.anonymous.is_open();
-    let folders: Vec<String> = config.buckets.iter().map(described).collect();
+    let buckets = config.buckets.clone();
+    let folders: Vec<String> = buckets.iter().map(described).collect();
     let service = Service::new(config, |bucket| s3.open(bucket, &base));
     let service = service.map_err(Error::Start)?;
 
@@ -180,6 +209,7 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
         .build()
         .map_err(Error::System)?;
     runtime.block_on(async {
+        s3.check(&buckets).await?;
         let listen = |source| Error::Listen {
             address: arguments.listen,
             source,

@@ -27,6 +27,7 @@ use shared::storage;
 use shared::{Body, Front, Service, UploadError};
 
 use answer::Chunks;
+pub use answer::buffered;
 use buckets::Buckets;
 pub use configuration::Error;
 use configuration::env;

@@ -1,16 +1,21 @@
-//! Events as `lambda_http` reads them, an independent reader: where its types are sound, its requests are ours. What they
+//! Events and answers as `lambda_http` reads them, an independent reader: where its types are sound, its requests are ours. What they
 //! lose or panic on (`row-*` in `events/`) is the reason for a reader of our own.
 
 #![allow(clippy::unwrap_used)] // In a test a panic is the report.
-#![cfg(feature = "lambda")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use aws::lambda::buffered;
 use aws::lambda::front::{self, Kind, PathEncoding};
-use http::HeaderMap;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Response};
 use lambda_http::RequestExt;
+use lambda_http::aws_lambda_events::alb::AlbTargetGroupResponse;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayProxyResponse;
 use percent_encoding::percent_decode_str;
 
 const ORDINARY: [&str; 15] = [
@@ -71,5 +76,51 @@ fn ordinary_events_are_the_same_request_to_lambda_http() {
         }
         assert_eq!(fields(ours.headers()), fields(theirs.headers()), "{name}");
         assert_eq!(&ours.body()[..], theirs.body().as_ref(), "{name}");
+    }
+}
+
+/// What `lambda_http` reads in our answer, by the type that it has for the front.
+#[test]
+fn answers_are_what_lambda_http_takes_them_for() {
+    let body = b"\xff\xd8\xff";
+    let answer = |kind, multi| {
+        let mut response = Response::new(Bytes::from_static(body));
+        for (name, value) in [
+            ("content-type", "image/jpeg"),
+            ("vary", "origin"),
+            ("vary", "accept"),
+        ] {
+            response.headers_mut().append(name, value.parse().unwrap());
+        }
+        buffered(kind, multi, response)
+    };
+    for kind in [Kind::HttpApi, Kind::FunctionUrl, Kind::RestApi] {
+        let json = answer(kind, kind == Kind::RestApi);
+        let read: ApiGatewayProxyResponse = serde_json::from_value(json).unwrap();
+        assert_eq!(read.status_code, 200, "{kind}");
+        let (headers, values) = match kind {
+            Kind::RestApi => (&read.multi_value_headers, vec!["origin", "accept"]),
+            _ => (&read.headers, vec!["origin, accept"]),
+        };
+        assert_eq!(headers["content-type"], "image/jpeg", "{kind}");
+        assert_eq!(
+            headers.get_all("vary").iter().collect::<Vec<_>>(),
+            values,
+            "{kind}"
+        );
+        assert!(read.is_base64_encoded, "{kind}");
+        let text = read.body.unwrap();
+        assert_eq!(STANDARD.decode(&*text).unwrap(), body, "{kind}");
+    }
+    for multi in [false, true] {
+        let read: AlbTargetGroupResponse =
+            serde_json::from_value(answer(Kind::Alb, multi)).unwrap();
+        assert_eq!(read.status_description.as_deref(), Some("200 OK"));
+        let headers = if multi {
+            &read.multi_value_headers
+        } else {
+            &read.headers
+        };
+        assert_eq!(headers["content-type"], "image/jpeg", "multi {multi}");
     }
 }
