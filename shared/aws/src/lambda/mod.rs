@@ -441,8 +441,10 @@ async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<
 
 /// When work has to end so that there is time to say so: a tenth before Lambda's own end, or a second and a half.
 fn deadline(epoch_ms: u64) -> Instant {
+    // `cargo lambda watch` tells a moment in 1970: no event that may still be answered has its end behind it.
+    const UNKNOWN: Duration = Duration::from_secs(29);
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(epoch_ms);
-    let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+    let left = end.duration_since(SystemTime::now()).unwrap_or(UNKNOWN);
     Instant::now() + left.saturating_sub((left / 10).min(Duration::from_millis(1500)))
 }
 
