@@ -1,10 +1,14 @@
 """The built functions against a Runtime API of ours and an independent S3: every event file, every front, and what can fail.
 
-usage: lambda_events.py TARGET_FOLDER MOTO_BIN_FOLDER [LOG]
+usage: MOGR=PROGRAM lambda_events.py TARGET_FOLDER MOTO_BIN_FOLDER [LOG]
+
+MOGR is the local host, which has to answer as the functions do.
 """
 
 import glob
+import hashlib
 import http.client
+import io
 import json
 import os
 import re
@@ -15,13 +19,17 @@ import threading
 import time
 import traceback
 import urllib.parse
+from email.utils import parsedate_to_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from PIL import Image
 
 from lambda_api import FRONTS, Answer, Function, answer_of, cloudfront, function_url, http_api
 from lambda_fixture import (
-    API_HOST, BUCKET, COS_HOST, EVENTS, SECRET, Checks, Moto, animate, authorization, configuration, environment, fill,
+    API_HOST, BUCKET, COS_HOST, EVENTS, KEY_ID, SECRET, Checks, Moto, animate, authorization, configuration, environment, fill,
     free_port, gif_frames, is_progressive, pictures, s3, wait_for,
 )
+from template_values import Template
 
 TARGET, MOTO_BIN = sys.argv[1:3]
 LOG = sys.argv[3] if len(sys.argv) > 3 else None
@@ -109,7 +117,9 @@ class LocalHost:
             connection.putheader(name, value.encode())
         connection.endheaders(body)
         got = connection.getresponse()
-        answer = Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
+        # The local host sends UTF-8, which http.client takes for Latin-1.
+        sent = {name.lower(): value.encode("latin-1").decode() for name, value in got.getheaders()}
+        answer = Answer(got.status, sent, got.read())
         connection.close()
         return answer
 
@@ -120,14 +130,67 @@ class LocalHost:
 
 # What is not of the answer itself: the time, the request's own id, and how the body travels.
 NOT_COMPARED = {"date", "x-cos-request-id", "last-modified", "connection", "transfer-encoding", "content-length", "keep-alive"}
+PIC = '{"is_pic_info":1,"rules":[{"fileid":"/fronts/图.jpg","rule":"imageMogr2/format/jpg/interlace/1"}]}'
+# Beyond ASCII, as file names and metadata are; a function answers with the bytes percent-escaped.
+NAMED = {"Content-Disposition": 'attachment; filename="图 1.jpg"', "x-cos-meta-author": "日本 é"}
+
+
+def presigned(path, rule, tampered=False):
+    """A rule with its signature in the query, as SDKs make URLs."""
+    sign = authorization("GET", path, rule, {"Host": COS_HOST})
+    if tampered:
+        sign = sign[:-1] + ("0" if sign[-1] != "0" else "1")
+    fields = (field.partition("=") for field in sign.split("&"))
+    return "&".join([rule] + [f"{name}={urllib.parse.quote(value, safe='')}" for name, _, value in fields])
+
+
+def table():
+    """Requests: method, path, query, headers, body, and the status that the first front shall give."""
+    tag = {"If-None-Match": f'"{hashlib.md5(pictures()["image-1.jpg"]).hexdigest()}"'}
+    hello, png = b"hello \xff\x00", pictures()["sample.png"]
+    return [
+        ("GET", "/image-1.jpg", INTERLACE, {}, b"", 200),
+        ("GET", "/image-1.jpg", "", {}, b"", 200),
+        ("GET", "/image-1.jpg", urllib.parse.quote(INTERLACE, safe=""), {}, b"", 200),
+        ("GET", "/image-1.jpg", animate("image-2.jpg", "image-1.jpg"), {}, b"", 200),
+        ("GET", "/image-1.jpg", presigned("/image-1.jpg", INTERLACE), {}, b"", 200),
+        ("GET", "/image-1.jpg", presigned("/image-1.jpg", animate("image-2.jpg")), {}, b"", 200),
+        ("GET", "/image-1.jpg", presigned("/image-1.jpg", INTERLACE, tampered=True), {}, b"", 403),
+        ("GET", "/image-1.jpg", "", {"Range": "bytes=10-99"}, b"", 206),
+        ("HEAD", "/image-1.jpg", "", {"Range": "bytes=-100"}, b"", 206),
+        ("GET", "/image-1.jpg", "", {"Range": "bytes=10000000-"}, b"", 416),
+        ("GET", "/image-1.jpg", "", tag, b"", 304),
+        ("GET", "/image-1.jpg", "", {"If-None-Match": '"another"'}, b"", 200),
+        ("GET", "/image-1.jpg", "", {"If-Match": '"another"'}, b"", 412),
+        ("GET", "/%E7%9B%AE%E5%BD%95/a%20b+c.jpg", INTERLACE, {}, b"", 200),
+        ("GET", "/%E7%9B%AE%E5%BD%95/a%20b%2Bc.jpg", "", {}, b"", 200),
+        ("HEAD", "/sample.png", INTERLACE, {}, b"", 200),
+        ("HEAD", "/sample.png", "", {}, b"", 200),
+        ("HEAD", "/missing.jpg", "", {}, b"", 404),
+        ("GET", "/missing.jpg", INTERLACE, {}, b"", 404),
+        ("GET", "/missing.jpg", "", {}, b"", 404),
+        ("GET", "/image-1.jpg", "imageMogr2/interlace/7", {}, b"", 400),
+        ("GET", "/image-1.jpg", "imageMogr2/animate/duration/50/images/***", {}, b"", 400),
+        ("GET", "/image-1.jpg", animate("missing.jpg"), {}, b"", 404),
+        ("GET", "/note.txt", INTERLACE, {}, b"", 400),
+        ("GET", "/", "prefix=uploads/&max-keys=2", {}, b"", 200),
+        ("GET", "/", "uploads", {}, b"", 200),
+        ("PUT", "/fronts/note.txt", "", {}, hello, 200),
+        ("PUT", "/fronts/named.jpg", "", {"Content-Type": "image/jpeg", **NAMED}, pictures()["image-1.jpg"], 200),
+        ("HEAD", "/fronts/named.jpg", "", {}, b"", 200),
+        ("GET", "/fronts/named.jpg", "", {}, b"", 200),
+        ("PUT", "/fronts/processed.png", "", {"Content-Type": "image/png", "Pic-Operations": PIC}, png, 200),
+        ("PUT", "/fronts/refused.png", "", {"Content-Type": "image/png", "Pic-Operations": '{"rules":1}'}, png, 400),
+        ("POST", "/image-1.jpg", "image_process", {"Pic-Operations": PIC}, b"", 200),
+        ("POST", "/image-1.jpg", "image_process=", {"Pic-Operations": PIC}, b"", 200),
+        ("DELETE", "/fronts/note.txt", "", {}, b"", 204),
+        ("DELETE", "/fronts/never", "", {}, b"", 204),
+    ]
 
 
 def all_fronts(functions):
     """One table of requests, through every front and the local host: the same answers."""
-    program = os.environ.get("MOGR")
-    local = LocalHost(program) if program and os.path.exists(program) else None
-    if local is None:
-        print("the local host is not compared: the environment variable MOGR names no program")
+    local = LocalHost(os.environ["MOGR"])
     plain = {"Host": COS_HOST}
     kinds = {"jpg": "image/jpeg", "png": "image/png", "txt": "text/plain"}
     for key, body in pictures().items():
@@ -137,40 +200,15 @@ def all_fronts(functions):
         headers = {**plain, "Content-Type": kinds[key.rsplit(".", 1)[1]]}
         answer = answer_of(functions["process"].invoke(http_api("PUT", path, "", headers, body)))
         check.that(f"PUT {path}", answer.status == 200, answer.body)
-        if local:
-            check.that(f"PUT {path} by the local host", local.answer("PUT", path, "", headers, body).status == 200)
-    requests = [
-        ("GET", "/image-1.jpg", INTERLACE),
-        ("GET", "/image-1.jpg", ""),
-        ("GET", "/image-1.jpg", urllib.parse.quote(INTERLACE, safe="")),
-        ("GET", "/image-1.jpg", animate("image-2.jpg", "image-1.jpg")),
-        ("GET", "/%E7%9B%AE%E5%BD%95/a%20b+c.jpg", INTERLACE),
-        ("GET", "/%E7%9B%AE%E5%BD%95/a%20b%2Bc.jpg", ""),
-        ("HEAD", "/sample.png", INTERLACE),
-        ("HEAD", "/sample.png", ""),
-        ("GET", "/missing.jpg", INTERLACE),
-        ("GET", "/missing.jpg", ""),
-        ("GET", "/image-1.jpg", "imageMogr2/interlace/7"),
-        ("GET", "/image-1.jpg", "imageMogr2/animate/duration/50/images/***"),
-        ("GET", "/image-1.jpg", animate("missing.jpg")),
-        ("GET", "/note.txt", INTERLACE),
-        ("GET", "/", "prefix=uploads/&max-keys=2"),
-        ("PUT", "/fronts/note.txt", ""),
-        ("POST", "/image-1.jpg", "image_process"),
-        ("POST", "/image-1.jpg", "image_process="),
-        ("DELETE", "/fronts/note.txt", ""),
-        ("DELETE", "/fronts/never", ""),
-    ]
-    pic = '{"is_pic_info":1,"rules":[{"fileid":"/fronts/图.jpg","rule":"imageMogr2/format/jpg/interlace/1"}]}'
+        check.that(f"PUT {path} by the local host", local.answer("PUT", path, "", headers, body).status == 200)
     for signed in (False, True):
-        for method, path, query in requests:
-            headers = dict(plain)
-            body = b"hello \xff\x00" if method == "PUT" else b""
-            if method == "POST":
-                headers["Pic-Operations"] = pic
+        for method, path, query, extra, body, expected in table():
+            if signed and "q-signature" in query:
+                continue
+            headers = {**plain, **extra}
             if signed:
                 # The length is signed, and no front passes it on here.
-                names = ["host"] + (["content-length"] if method != "GET" else []) + (["pic-operations"] if method == "POST" else [])
+                names = ["host"] + (["content-length"] if method != "GET" else []) + [name.lower() for name in extra if name == "Pic-Operations"]
                 known = {**headers, "Content-Length": str(len(body))}
                 headers["Authorization"] = authorization(method, path, query, known, sign=names)
             answers = {}
@@ -182,17 +220,42 @@ def all_fronts(functions):
                 if front == "cloudfront" and which == "process":
                     continue
                 answers[front] = answer_of(functions[which].invoke(make(method, path, query, headers, body)))
-            if local:
-                answers["the local host"] = local.answer(method, path, query, headers, body)
-            first = answers["http-api"]
-            what = f"{'signed ' if signed else ''}{method} {path}?{query[:40]}"
-            if signed:
-                check.that(f"{what} is no 403", first.status != 403, first.body)
-            view = lambda a: (a.status, {k: v for k, v in a.headers.items() if k not in NOT_COMPARED}, mask(a))
-            for front, answer in answers.items():
-                check.that(f"{what} by {front} is as by http-api", view(answer) == view(first), (view(answer), view(first)))
-    if local:
-        local.close()
+            answers["the local host"] = local.answer(method, path, query, headers, body)
+            compare(f"{'signed ' if signed else ''}{method} {path}?{query[:40]} {extra or ''}", method, answers, expected)
+    local.close()
+
+
+def compare(what, method, answers, expected):
+    first = answers["http-api"]
+    check.that(f"{what} is {expected}", first.status == expected, (first.status, first.body[:400]))
+    view = lambda a: (a.status, {k: unescaped(k, v) for k, v in a.headers.items() if k not in NOT_COMPARED}, mask(a))
+    lengths = {}
+    for front, answer in answers.items():
+        check.that(f"{what} by {front} is as by http-api", view(answer) == view(first), (view(answer), view(first)))
+        modified = [a.headers.get("last-modified") for a in (answer, first)]
+        if None in modified:
+            same = modified == [None, None]
+        else:
+            # The local host has stored the objects by itself, a moment later.
+            apart = abs((parsedate_to_datetime(modified[0]) - parsedate_to_datetime(modified[1])).total_seconds())
+            same = apart <= (600 if front == "the local host" else 0)
+        check.that(f"{what} by {front} was modified when http-api says", same, modified)
+        length = answer.headers.get("content-length")
+        if length is None:
+            # A GIF leaves before its length is known; no answer without a body needs one.
+            unknown = answer.headers.get("content-type") == "image/gif" and front in ("function-url", "cloudfront", "the local host")
+            check.that(f"{what} by {front} tells its length", unknown or answer.status == 204 or not answer.body, answer.headers)
+            continue
+        if method != "HEAD":
+            check.that(f"{what} by {front} has as many bytes as it says", int(length) == len(answer.body), (length, len(answer.body)))
+        # The text of an error holds the request's id, which is not always as long.
+        if answer.status < 400:
+            lengths[front] = length
+    check.that(f"{what}: one length", len(set(lengths.values())) <= 1, lengths)
+
+
+def unescaped(name, value):
+    return urllib.parse.unquote(value) if name == "content-disposition" or name.startswith("x-cos-meta-") else value
 
 
 def mask(answer):
@@ -205,6 +268,12 @@ def mask(answer):
 def what_comes_back(functions):
     answer = answer_of(functions["download"].invoke(http_api("GET", "/image-1.jpg", INTERLACE, {"Host": API_HOST})))
     check.that("interlace is a progressive JPEG", is_progressive(answer.body), answer.headers)
+    # Where a streamed answer names no type, the runtime does, and a cache would take that over.
+    for query, kind in (("", "image/jpeg"), (INTERLACE, "image/jpeg"), (animate("image-2.jpg"), "image/gif")):
+        get = lambda headers: answer_of(functions["stream"].invoke(function_url("GET", "/image-1.jpg", query, {"Host": API_HOST, **headers})))
+        again = get({"If-None-Match": get({}).headers["etag"]})
+        found = (again.status, again.headers.get("content-type"))
+        check.that(f"304 of {query[:30] or 'the object'} keeps its type", found == (304, kind), found)
     rule = animate("image-2.jpg", "image-1.jpg")
     answer = answer_of(functions["stream"].invoke(function_url("GET", "/image-1.jpg", rule, {"Host": API_HOST})))
     check.that("animate is three frames of 50 ms", gif_frames(answer.body) == [50, 50, 50], gif_frames(answer.body))
@@ -226,6 +295,39 @@ def large_answers(functions):
         answer = answer_of(functions["download"].invoke(FRONTS[front]("GET", "/noise/0.jpg", rule, {"Host": API_HOST})))
         text = answer.body.decode(errors="replace")
         check.that(f"{front} refuses it with the way out", answer.status in (400, 413) and "streaming endpoint" in text, (answer.status, text[:300]))
+
+
+def large_objects(functions, client):
+    """An object of 7 MB as it is: streamed, or refused where it cannot pass, which parts of it do."""
+    whole = os.urandom(7_000_000)
+    client.put_object(Bucket=BUCKET, Key="large.bin", Body=whole)
+    fronts = [(front, "stream" if front in ("function-url", "cloudfront") else "download") for front in FRONTS]
+    for front, which in [*fronts, ("function-url", "download")]:
+        ask = lambda method, headers: answer_of(functions[which].invoke(FRONTS[front](method, "/large.bin", "", {"Host": API_HOST, **headers})))
+        what = f"7 MB by {front}, {which}"
+        answer = ask("GET", {})
+        if which == "stream":
+            check.that(f"{what}: streamed", (answer.status, answer.body == whole) == (200, True), (answer.status, len(answer.body)))
+        else:
+            found = (answer.status, code(answer), answer.body[:300])
+            check.that(f"{what}: refused with the way out", found[:2] == (400, "EntityTooLarge") and b"streaming endpoint" in answer.body, found)
+            answer = ask("GET", {"Range": "bytes=0-6000000"})
+            check.that(f"{what}: so is a part that is too large", (answer.status, code(answer)) == (400, "EntityTooLarge"), (answer.status, answer.body[:300]))
+        answer = ask("GET", {"Range": "bytes=5000000-5500000"})
+        check.that(f"{what}: a part", (answer.status, answer.body == whole[5_000_000:5_500_001]) == (206, True), (answer.status, len(answer.body)))
+        answer = ask("HEAD", {})
+        found = (answer.status, answer.headers.get("content-length"), answer.body)
+        check.that(f"{what}: HEAD", found == (200, "7000000", b""), found)
+
+
+def refusals_of_head(functions):
+    """What does not reach the service is refused without a body as well."""
+    bad = event("row-body-not-base64")
+    bad["requestContext"]["http"]["method"] = "HEAD"
+    for which in ("download", "stream"):
+        answer = answer_of(functions[which].invoke(bad))
+        found = (answer.status, answer.body, int(answer.headers.get("content-length", 0)) > 0)
+        check.that(f"{which}: a refused HEAD has no body, and says its length", found == (400, b"", True), found)
 
 
 def large_requests(functions):
@@ -261,7 +363,6 @@ def refused_at_start(moto, client):
         "no TOML": ({"MOGR_CONFIG": "bucket = ["}, "configuration:"),
         "an unknown key": ({"MOGR_CONFIG": "buckets = 1"}, "buckets"),
         "an address without a key": ({"MOGR_CONFIG": "s3://bucket"}, "s3://bucket/key"),
-        "a bucket that is not there": ({**environment(moto.url, bucket="nowhere")}, "the bucket `nowhere` does not exist"),
         "a configuration that is not there": (
             {"MOGR_CONFIG": f"s3://{BUCKET}/none.toml", "AWS_ENDPOINT_URL_S3": moto.url}, "s3://mogr-images/none.toml could not be read"),
         "an odd response mode": ({**environment(moto.url), "RESPONSE_MODE": "fast"}, "RESPONSE_MODE is `fast`; allowed are buffered and stream"),
@@ -277,10 +378,10 @@ def refused_at_start(moto, client):
         log = "\n".join(started.lines)
         check.that(f"{what} ends the function", exit_code not in (0, None) and isinstance(exit_code, int), exit_code)
         check.that(f"{what} is said in the log", message in log, log)
-        if what != "a bucket that is not there":
-            told = (started.init_error or {}).get("errorMessage", "")
-            check.that(f"{what} is said to Lambda", message in told, started.init_error)
+        told = (started.init_error or {}).get("errorMessage", "")
+        check.that(f"{what} is said to Lambda", message in told, started.init_error)
         started.close()
+    no_bucket(moto)
     policy = '{"version":"2.0","statement":[{"effect":"allow","action":["name/cos:GetObject"],"resource":["*"]}]}'
     text = configuration(moto.url).replace('[anonymous]\npolicy = "open"', '[anonymous]\npolicy = "read.json"')
     client.put_object(Bucket=BUCKET, Key="settings/mogr.toml", Body=text.encode())
@@ -292,8 +393,30 @@ def refused_at_start(moto, client):
     started.close()
 
 
+def no_bucket(moto):
+    """A bucket that is not there is found out beside the first request: no request is answered as if it were, and none is lost."""
+    message = "the bucket `nowhere` does not exist"
+    env = environment(moto.url, bucket="nowhere")
+    for mode in ("buffered", "stream"):
+        started = function("download", {**env, "RESPONSE_MODE": mode})
+        for number, (method, query) in enumerate([("HEAD", ""), ("GET", ""), ("GET", INTERLACE)]):
+            answer = answer_of(started.invoke(function_url(method, "/image-1.jpg", query, {"Host": API_HOST})))
+            found = (answer.status, answer.body[:300])
+            refused = answer.status == 500 and (method == "HEAD" or b"the configuration of this endpoint is refused" in answer.body)
+            check.that(f"{mode}: request {number} to a bucket that is not there is refused", refused, found)
+        time.sleep(0.1)
+        log = "\n".join(started.lines)
+        check.that(f"{mode}: the log says why", message in log, log)
+        check.that(f"{mode}: the process lives", started.process.poll() is None)
+        started.close()
+    started = function("upload", env)
+    posted = started.invoke(event("s3-put"))
+    check.that("an event is kept while a bucket is not there", posted.kind == "error" and message in posted.json()["errorMessage"], posted.body)
+    started.close()
+
+
 class Faulty(ThreadingHTTPServer):
-    """An S3 that does not serve: it refuses for now, hangs, or breaks off in the middle."""
+    """An S3 that does not serve: it refuses for now, hangs, denies, drips, breaks off in the middle, or has more than fits."""
 
     daemon_threads = True
 
@@ -319,15 +442,27 @@ class Faulty(ThreadingHTTPServer):
                     self.send_response(200)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
+                elif server.fault == "deny":
+                    self.send_response(403)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                 else:
                     self.send_response(200)
-                    self.send_header("Content-Length", "1000000")
+                    self.send_header("Content-Length", "300000000" if server.fault == "huge" else "1000000")
                     self.send_header("ETag", '"e"')
                     self.send_header("Last-Modified", "Sun, 22 Nov 2026 12:00:00 GMT")
                     self.end_headers()
                     if self.command == "GET":
                         self.wfile.write(b"x" * 1000)
                         self.wfile.flush()
+                        end = time.monotonic() + (60 if server.fault == "drip" else 0)
+                        try:
+                            while time.monotonic() < end:
+                                time.sleep(0.1)
+                                self.wfile.write(b"x" * 10)
+                                self.wfile.flush()
+                        except OSError:
+                            pass
                         self.connection.close()
 
             do_GET = do_HEAD = do_PUT = answer
@@ -356,6 +491,39 @@ def s3_that_fails():
         download.close()
         upload.close()
         server.shutdown()
+    server = Faulty("deny")
+    download = function("download", environment(server.url))
+    answer = answer_of(download.invoke(http_api("GET", "/image-1.jpg", "", {"Host": API_HOST})))
+    check.that("S3 that denies: 403", (answer.status, code(answer)) == (403, "AccessDenied"), (answer.status, answer.body))
+    upload = function("upload", environment(server.url))
+    posted = upload.invoke(event("s3-put"))
+    check.that("S3 that denies: the event is kept until the role is right", posted.kind == "error" and b"AccessDenied" in posted.body, posted.body)
+    download.close()
+    upload.close()
+    server.shutdown()
+
+    server = Faulty("huge")
+    stream = function("download", {**environment(server.url), "RESPONSE_MODE": "stream"})
+    answer = answer_of(stream.invoke(function_url("GET", "/note.txt", "", {"Host": API_HOST})))
+    check.that("more than Lambda streams is refused", (answer.status, code(answer)) == (400, "EntityTooLarge") and b"Range" in answer.body, (answer.status, answer.body[:300]))
+    stream.close()
+    server.shutdown()
+
+    server = Faulty("drip")
+    for mode in ("buffered", "stream"):
+        download = function("download", {**environment(server.url), "RESPONSE_MODE": mode}, timeout=6)
+        begun = time.monotonic()
+        posted = download.invoke(function_url("GET", "/note.txt", "", {"Host": API_HOST}))
+        took = time.monotonic() - begun
+        check.that(f"S3 that drips, {mode}: ended before Lambda does ({took:.1f} s)", took < 6, took)
+        if mode == "buffered":
+            check.that("S3 that drips, buffered: 503", answer_of(posted).status == 503, posted.body[:300])
+            check.that("S3 that drips, buffered: it counts as an error", any('"ServerErrors":1' in line for line in download.lines), download.lines)
+        else:
+            check.that("S3 that drips, stream: visibly incomplete", not posted.complete and download.exit_code() == 70, posted.body[-100:])
+        download.close()
+    server.shutdown()
+
     server = Faulty("break")
     env = environment(server.url)
     stream = function("download", {**env, "RESPONSE_MODE": "stream"}, timeout=15)
@@ -363,6 +531,10 @@ def s3_that_fails():
     answer = answer_of(posted)
     announced = int(answer.headers.get("content-length", 0))
     check.that("a body that breaks off is shorter than announced", answer.status == 200 and len(answer.body) < announced, (answer.status, len(answer.body), answer.headers))
+    check.that("it shows as an answer without its end", not answer.complete)
+    check.that("the process has ended", stream.exit_code() == 70, stream.process.returncode)
+    time.sleep(0.1)
+    check.that("it is counted", any('"BrokenAnswers":1' in line for line in stream.lines), stream.lines)
     check.that("no error text is in the body", set(answer.body) <= set(b"x"), answer.body[-200:])
     check.that("it was taken up again first", server.asked > 3, server.asked)
     buffered = function("download", env, timeout=15)
@@ -411,6 +583,56 @@ def uploads(moto, client):
     posted, log = run("uploads/image-1.jpg", versionId="no-such-version")
     check.that("a version that is gone is no error", posted.kind == "response", posted.body)
     upload.close()
+
+    # Events of two versions, the older one's last.
+    client.create_bucket(Bucket="versioned")
+    client.put_bucket_versioning(Bucket="versioned", VersioningConfiguration={"Status": "Enabled"})
+    store = lambda key: client.put_object(Bucket="versioned", Key="uploads/v.jpg", Body=pictures()[key], ContentType="image/jpeg")["VersionId"]
+    older, newer = store("image-1.jpg"), store("image-2.jpg")
+    upload = function("upload", environment(moto.url, bucket="versioned"))
+    sizes = []
+    for version in (newer, older):
+        record = event("s3-put")
+        record["Records"][0]["s3"]["bucket"]["name"] = "versioned"
+        record["Records"][0]["s3"]["object"].update({"key": "uploads/v.jpg", "versionId": version})
+        posted = upload.invoke(record)
+        check.that("an event of a version is worked through", posted.kind == "response", posted.body)
+        body = client.get_object(Bucket="versioned", Key="processed/uploads/progressive.jpg")["Body"].read()
+        with Image.open(io.BytesIO(body)) as image:
+            sizes.append(image.size)
+    check.that("a late event does not put the older version's result over the newer's", sizes == [(240, 320)] * 2, sizes)
+    time.sleep(0.1)
+    check.that("its log says so", any("a newer version is there" in line for line in upload.lines), upload.lines)
+    upload.close()
+
+
+def template_configuration(moto, client):
+    """The configuration that template.yaml makes of its parameters is one that the functions take."""
+    client.create_bucket(Bucket="from-template")
+    client.put_object(Bucket="from-template", Key="uploads/a.png", Body=pictures()["sample.png"], ContentType="image/png")
+    given = {"MetadataRules": "true", "ErrorMarkers": "true", "KeyId": KEY_ID, "ApiHosts": f"{API_HOST},api.example.com", "ImageHosts": "img.example.com"}
+    for parameters in ({"PublicRead": "true"}, given):
+        template = Template(BucketName="from-template", **parameters)
+        variables = template.value(template.document["Globals"]["Function"]["Environment"]["Variables"])
+        env = {"MOGR_CONFIG": variables["MOGR_CONFIG"], "MOGR_SECRET_KEY": SECRET, "AWS_ENDPOINT_URL_S3": moto.url}
+        download = function("download", env)
+        path, headers = "/uploads/a.png", {"Host": COS_HOST}
+        if "KeyId" in parameters:
+            answer = answer_of(download.invoke(http_api("GET", path, INTERLACE, headers)))
+            check.that("the template's stack denies without a signature", answer.status == 403, (answer.status, answer.body[:300]))
+            headers["Authorization"] = authorization("GET", path, INTERLACE, headers)
+        answer = answer_of(download.invoke(http_api("GET", path, INTERLACE, headers)))
+        check.that("the template's stack answers", answer.status == 200 and is_progressive(answer.body), (answer.status, answer.body[:300], download.lines))
+        download.close()
+        upload = function("upload", env)
+        record = event("s3-put")
+        record["Records"][0]["s3"]["bucket"]["name"] = "from-template"
+        record["Records"][0]["s3"]["object"]["key"] = "uploads/a.png"
+        upload.invoke(record)
+        stored = client.get_object(Bucket="from-template", Key="processed/uploads/a.jpg")["Body"].read()
+        check.that("the template's upload function stores a progressive JPEG", is_progressive(stored))
+        client.delete_object(Bucket="from-template", Key="processed/uploads/a.jpg")
+        upload.close()
 
 
 def panics():
@@ -466,7 +688,9 @@ def main():
     steps = {
         "events": lambda: every_event_file(client, functions), "answers": lambda: what_comes_back(functions),
         "fronts": lambda: all_fronts(functions), "large answers": lambda: large_answers(functions),
+        "large objects": lambda: large_objects(functions, client), "template": lambda: template_configuration(moto, client),
         "large requests": lambda: large_requests(functions), "logs": lambda: logs_and_metrics(functions),
+        "refused HEAD": lambda: refusals_of_head(functions),
         "cloudfront": lambda: header_signed_through_cloudfront(moto), "uploads": lambda: uploads(moto, client),
         "start": lambda: refused_at_start(moto, client), "faults": s3_that_fails, "panics": panics,
     }
