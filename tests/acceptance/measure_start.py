@@ -29,23 +29,31 @@ STORES = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.cr
 
 
 def certificate(folder):
-    """A certificate for 127.0.0.1, and a trust store as large as a real one with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    """A certificate for 127.0.0.1 of an authority of its own, and a trust store as large as a real one with that."""
     now = datetime.datetime.now(datetime.timezone.utc)
-    cert = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
-        .sign(key, hashes.SHA256())
-    )
-    paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem", "store.pem")]
-    pem = cert.public_bytes(serialization.Encoding.PEM)
+
+    def issue(name, key, issuer, signer, extensions):
+        builder = (
+            x509.CertificateBuilder().subject_name(name).issuer_name(issuer).public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1)).not_valid_after(now + datetime.timedelta(days=2))
+        )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
+        return builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    named = lambda text: x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    authority, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    # No client of ours takes an authority's certificate for a server's.
+    root = issue(named("authority"), authority, named("authority"), authority, [(x509.BasicConstraints(ca=True, path_length=0), True)])
+    leaf = issue(named("127.0.0.1"), key, named("authority"), authority, [
+        (x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False),
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+    ])
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     store = next((open(path, "rb").read() for path in STORES if os.path.exists(path)), b"")
-    for path, data in zip(paths, (pem, key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()), store + b"\n" + pem)):
+    paths = [os.path.join(folder, name) for name in ("cert.pem", "key.pem", "root.pem", "store.pem")]
+    for path, data in zip(paths, (leaf, private, root, store + b"\n" + root)):
         with open(path, "wb") as file:
             file.write(data)
     return paths, store.count(b"BEGIN CERTIFICATE") + 1
@@ -73,10 +81,10 @@ def main():
         check.that(f"{name} has at most 13 MB", size <= 13, size)
 
     folder = tempfile.mkdtemp(prefix="mogr-")
-    (cert, key, store), authorities = certificate(folder)
+    (cert, key, root, store), authorities = certificate(folder)
     secure = Moto(MOTO_BIN, ["-s", "-c", cert, "-k", key])
     secure.url = secure.url.replace("http:", "https:")
-    os.environ["AWS_CA_BUNDLE"] = cert
+    os.environ["AWS_CA_BUNDLE"] = root
     fill(s3(secure.url))
     env = {**environment(secure.url), "SSL_CERT_FILE": store}
 
