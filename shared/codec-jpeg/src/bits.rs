@@ -101,26 +101,51 @@ impl<'a> BitReader<'a> {
         self.padding > self.count
     }
 
-    /// Goes on behind the next marker, which must be `RSTn` with n = `number`; true if it was. Where the marker is a
-    /// near one, intervals were lost or doubled: a later one is left for its turn, an earlier one is passed over.
-    pub(crate) fn restart(&mut self, number: u8) -> bool {
+    /// Goes on behind the next marker, which should be `RSTn` with n = `number`. Where the marker is a near one,
+    /// intervals were lost or doubled: a later one is left for its turn, an earlier one is passed over.
+    pub(crate) fn restart(&mut self, number: u8) -> Restart {
+        let unread = self.count.saturating_sub(self.padding);
         (self.bits, self.count, self.padding) = (0, 0, 0);
+        let mut found = Restart::Whole;
+        if unread >= 8 {
+            found = Restart::Found;
+        }
         loop {
             let Some(at) = next_marker(self.data, self.position) else {
                 self.position = self.data.len();
-                return false;
+                return Restart::Missing;
             };
+            // Fill bytes belong to the marker.
+            if self.data[self.position..at]
+                .iter()
+                .any(|&byte| byte != 0xFF)
+            {
+                found = Restart::Found;
+            }
             self.position = at;
             match (self.data[at + 1] & 7).wrapping_sub(number) & 7 {
                 0 => {
                     self.position += 2;
-                    return true;
+                    return found;
                 }
-                6 | 7 => self.position += 2,
-                _ => return false,
+                6 | 7 => {
+                    self.position += 2;
+                    found = Restart::Found;
+                }
+                _ => return Restart::Missing,
             }
         }
     }
+}
+
+/// What [`BitReader::restart`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restart {
+    /// The marker stood directly behind what was read.
+    Whole,
+    /// The marker is there, behind bytes or markers that were passed over.
+    Found,
+    Missing,
 }
 
 /// Where the next marker (0xFF and neither 0 nor another 0xFF) at or after `from` begins, if there is one.

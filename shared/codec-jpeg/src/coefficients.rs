@@ -105,6 +105,11 @@ impl Component {
         self.values.resize(self.values.len() * 2 + 4096, 0);
     }
 
+    /// How many AC coefficients other than zero it has so far.
+    pub(crate) fn coefficients(&self) -> u64 {
+        self.used as u64
+    }
+
     /// Makes the values written into [`Self::room`] the AC coefficients of the block at `index`; `mask` has their
     /// positions.
     #[inline(always)]

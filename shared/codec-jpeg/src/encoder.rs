@@ -5,6 +5,7 @@ use raster::{Frame, Layout, Watch};
 
 use crate::coefficients::Component;
 use crate::kernel::Kernel;
+use crate::memory::Budget;
 use crate::planes::Strip;
 use crate::quantization::{quantizers, tables};
 use crate::rate_distortion::Quantizer;
@@ -26,14 +27,15 @@ const EXIF: &[u8; 6] = b"Exif\0\0";
 /// - Output: a complete JFIF file (T.871), with EXIF and ICC segments where given, and Huffman tables made for it. The
 ///   same pixels and options give the same bytes on every machine, for any `simd` and `threads`.
 /// - Chroma is averaged over the pixels that a sample stands for.
-/// - Cost: linear in pixels. Peak memory beside the output: about 70 bytes and two for each coefficient other than
-///   zero, for every block (1.5 blocks for 64 pixels at 4:2:0, 3 at 4:4:4), and a row of MCUs.
+/// - Cost: linear in pixels. Memory beside frame and output: [`Limits::max_bytes`](crate::Limits::max_bytes) has the
+///   formula (1.5 blocks for 64 pixels at 4:2:0, 3 at 4:4:4).
 ///
 /// # Errors
 ///
 /// - [`Error::Quality`] if `options.quality` is over 100.
 /// - [`Error::TooLarge`] if a side is over 65 535 px.
 /// - [`Error::SegmentTooLarge`] if the profile or the EXIF data does not fit the format.
+/// - [`Error::TooMuchMemory`] if the work would take more than `options.max_bytes`.
 /// - [`Error::Stopped`] if `watch` says so; it is asked for each row of MCUs and of blocks.
 pub fn encode(frame: &Frame, options: &EncodeOptions, watch: &dyn Watch) -> Result<Vec<u8>, Error> {
     watch.check()?;
@@ -53,7 +55,7 @@ pub fn encode(frame: &Frame, options: &EncodeOptions, watch: &dyn Watch) -> Resu
         kernel,
         threads: options.threads,
     };
-    write(&picture, &segments, write_options, watch)
+    write(&picture, [&segments, &[]], write_options, watch)
 }
 
 /// Luma's horizontal and vertical sampling factor; chroma's are 1.
@@ -84,6 +86,14 @@ fn coefficients(
         let height = blocks(size.height, own_v, v);
         Component::new(id, (own_h, own_v), u8::from(id > 1), (width, height))
     };
+    // Chroma is counted as if it were not rounded up; a row of blocks is nothing beside the rest.
+    let blocks = size.pixels().div_ceil(64);
+    let chroma = if gray {
+        0
+    } else {
+        2 * blocks / u64::from(h * v)
+    };
+    let budget = Budget::new(blocks + chroma, false, options.threads, options.max_bytes)?;
     let mut components = vec![component(1, (h, v))];
     if !gray {
         components.extend([component(2, (1, 1)), component(3, (1, 1))]);
@@ -95,6 +105,7 @@ fn coefficients(
         .enumerate()
     {
         watch.check()?;
+        budget.check(&components)?;
         let work = Work {
             frame,
             top,

@@ -25,6 +25,24 @@ pub enum Error {
         /// What is allowed.
         max_scans: u32,
     },
+    /// Scans that ask for too much work.
+    #[error(
+        "the source's scans go over its blocks more than {max_passes} times, which is what is taken"
+    )]
+    TooManyPasses {
+        /// What is allowed.
+        max_passes: u32,
+    },
+    /// A picture that takes too much memory.
+    #[error(
+        "the picture takes {found_bytes} bytes of memory or more; at most {max_bytes} are allowed"
+    )]
+    TooMuchMemory {
+        /// What it takes, as far as that is known.
+        found_bytes: u64,
+        /// What is allowed.
+        max_bytes: u64,
+    },
     /// A picture that the format cannot hold.
     #[error("the picture is {0}; a JPEG side is 1 to 65535 px")]
     TooLarge(Size),

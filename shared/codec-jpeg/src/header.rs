@@ -39,7 +39,7 @@ pub struct Header {
 
 /// Reads the header of a JPEG that [`transcode`](crate::transcode()) would take.
 ///
-/// Only the markers are read, up to the first scan (beyond it where the height is in a DNL segment).
+/// Only the markers are read, up to the first scan (and the DNL segment behind it, where that has the height).
 ///
 /// # Errors
 ///
@@ -47,8 +47,7 @@ pub struct Header {
 pub fn read_header(source: &[u8]) -> Result<Header, Error> {
     let limits = Limits {
         max_pixels: u64::MAX,
-        max_scans: u32::MAX,
-        max_passes: u32::MAX,
+        ..Limits::default()
     };
     let structure = Structure::parse(source, Extent::Header, Damage::Keep, &limits)?;
     let frame = &structure.frame;
@@ -159,12 +158,55 @@ pub(crate) fn orientation(segment: &Segment) -> Option<u8> {
         u32::from_be_bytes(directory)
     } as usize;
     let entries = usize::from(u16_at(directory)?);
-    // Type 3 is a 16-bit number.
-    let entry = (0..entries)
+    // A directory may claim more entries than there is data for: 65 535 in a segment of 20 bytes.
+    let (entry, _) = (0..entries)
         .map(|entry| directory + 2 + 12 * entry)
-        .find(|&at| u16_at(at) == Some(0x0112))?;
+        .map_while(|at| Some((at, u16_at(at)?)))
+        .find(|&(_, tag)| tag == 0x0112)?;
+    // Type 3 is a 16-bit number.
     match (u16_at(entry + 2)?, u16_at(entry + 8)?) {
         (3, value @ 1..=8) => Some(value as u8),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn a_directory_ends_with_its_data() {
+        let segment = Segment {
+            marker: 0xE1,
+            payload: b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x10",
+            end: 0,
+        };
+        let begin = Instant::now();
+        for _ in 0..100_000 {
+            assert_eq!(orientation(std::hint::black_box(&segment)), None);
+        }
+        // All the entries that it claims to have would take some seconds.
+        assert!(begin.elapsed() < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_header_holds_no_scans() {
+        // The height is 0, and many scans of one component follow, the last with a DNL behind it.
+        let frame = b"\xff\xd8\xff\xc0\0\x0b\x08\0\0\0\x08\x01\x01\x11\0";
+        let scan = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0";
+        let height = b"\xff\xdc\0\x04\0\x09\xff\xd9";
+        let source = [&frame[..], &scan.repeat(200), height].concat();
+        let error = read_header(&source).expect_err("it is not behind the first scan");
+        assert_eq!(
+            error.to_string(),
+            "not a readable JPEG: the height is 0, and no DNL segment defines it"
+        );
+        let source = [&frame[..], scan, height, &scan.repeat(200)].concat();
+        let limits = Limits::default();
+        let structure = Structure::parse(&source, Extent::Header, Damage::Keep, &limits);
+        let structure = structure.expect("a header");
+        assert_eq!((structure.frame.size.height, structure.steps.len()), (9, 0));
     }
 }

@@ -18,6 +18,7 @@ mod header;
 mod huffman;
 mod kernel;
 mod marker;
+mod memory;
 mod metadata;
 mod options;
 mod parallel;
@@ -34,6 +35,7 @@ mod write;
 pub use encoder::encode;
 pub use error::Error;
 pub use header::{ComponentInfo, Header, read_header};
+pub use marker::check_limits;
 pub use options::{
     Damage, EncodeOptions, Limits, Metadata, Process, Sampling, Scans, Simd, TranscodeOptions,
 };

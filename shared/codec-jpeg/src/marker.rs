@@ -9,6 +9,7 @@ use crate::{Damage, Error, Limits};
 
 pub(crate) const SOF0: u8 = 0xC0;
 pub(crate) const SOF2: u8 = 0xC2;
+const SOF3: u8 = 0xC3;
 pub(crate) const APP0: u8 = 0xE0;
 pub(crate) const COM: u8 = 0xFE;
 pub(crate) const DQT: u8 = 0xDB;
@@ -112,6 +113,8 @@ pub(crate) enum Step<'a> {
 pub(crate) struct Structure<'a> {
     /// All APPn and COM segments, in their order.
     pub(crate) segments: Vec<Segment<'a>>,
+    /// How many of them stand before the first scan. Only these say what the picture is.
+    pub(crate) leading: usize,
     pub(crate) frame: FrameHeader,
     pub(crate) steps: Vec<Step<'a>>,
     /// Where the picture ends: behind EOI, or the end of the data where there is none.
@@ -121,13 +124,19 @@ pub(crate) struct Structure<'a> {
     pub(crate) intact: bool,
 }
 
-/// How far [`Structure::parse`] reads.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How far [`Structure::parse`] reads, and what it keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// To the first scan, if the header says all by then.
+    /// To the first scan; where the height is 0, to the DNL segment behind it.
     Header,
+    /// All scans, of lossless pictures too; nothing is kept but the frame.
+    Limits,
     Whole,
 }
+
+/// APPn and COM segments, tables and scans at most. Real files have tens of them, a 16 MB color profile has 256; each
+/// is held as up to 136 bytes, and some take as few as 4 in the file.
+const MAX_SEGMENTS: usize = 10_000;
 
 pub(crate) fn malformed<T>(what: impl Into<String>) -> Result<T, Error> {
     Err(Error::Malformed(what.into()))
@@ -147,148 +156,248 @@ impl<'a> Structure<'a> {
         if !source.starts_with(&[0xFF, 0xD8]) {
             return malformed("it does not begin with SOI");
         }
-        let mut segments = Vec::new();
-        let mut steps = Vec::new();
-        let mut frame: Option<FrameHeader> = None;
-        let mut work = Work::default();
-        let mut position = 2;
-        let mut intact = true;
+        let mut parser = Parser {
+            source,
+            position: 2,
+            extent,
+            damage,
+            limits,
+            segments: Vec::new(),
+            leading: None,
+            frame: None,
+            steps: Vec::new(),
+            work: Work::default(),
+            intact: true,
+        };
         let has_eoi = loop {
-            let Some((marker, alone)) = read_marker(source, &mut position, damage)? else {
-                break false;
-            };
-            intact &= alone;
-            if marker == EOI {
-                break true;
-            }
-            // RSTn and TEM have no length; outside of scans they mean nothing.
-            if matches!(marker, 0xD0..=0xD7 | 0x01) {
-                if damage == Damage::Refuse {
-                    return malformed(format!("marker FF{marker:02X} between segments"));
+            match parser.next() {
+                Ok(Next::Segment) => {}
+                Ok(Next::End { has_eoi }) => break has_eoi,
+                // What came before can be shown.
+                Err(Error::Malformed(_) | Error::Unsupported(_))
+                    if damage == Damage::Keep
+                        && extent == Extent::Whole
+                        && parser.work.scans > 0 =>
+                {
+                    break false;
                 }
-                intact = false;
-                continue;
-            }
-            if matches!(marker, 0xD8 | 0x02..=0xBF) {
-                return malformed(format!("marker FF{marker:02X} between segments"));
-            }
-            let payload = match read_payload(source, &mut position) {
-                Some(payload) => payload,
-                None if damage == Damage::Keep && frame.is_some() => break false,
-                None => {
-                    return malformed(format!(
-                        "segment FF{marker:02X} is cut off or has no length"
-                    ));
-                }
-            };
-            match marker {
-                0xC0..=0xC2 => {
-                    if frame.is_some() {
-                        return malformed("more than one frame header");
-                    }
-                    frame = Some(read_frame(marker, payload)?);
-                }
-                0xC3 => return unsupported("lossless process (SOF3)"),
-                0xC5..=0xC7 | 0xDE | 0xDF => return unsupported("hierarchical process"),
-                0xC9..=0xCC | 0xCE | 0xCF => return unsupported("arithmetic coding"),
-                0xCD => return unsupported("hierarchical process with arithmetic coding"),
-                DHT => read_huffman(payload, &mut steps)?,
-                DQT => read_quantization(payload, &mut steps)?,
-                DRI => match payload {
-                    &[high, low] => {
-                        steps.push(Step::RestartInterval(u16::from_be_bytes([high, low])));
-                    }
-                    _ => return malformed(format!("a DRI segment of {} bytes", payload.len())),
-                },
-                DNL => {
-                    if let (Some(frame), &[high, low]) = (&mut frame, payload)
-                        && frame.size.height == 0
-                    {
-                        frame.size.height = u32::from(u16::from_be_bytes([high, low]));
-                    }
-                }
-                APP0..=0xEF | COM => segments.push(Segment {
-                    marker,
-                    payload,
-                    end: position,
-                }),
-                SOS => {
-                    let Some(frame) = &frame else {
-                        return malformed("a scan before the frame header");
-                    };
-                    if extent == Extent::Header && frame.size.height > 0 {
-                        break true;
-                    }
-                    let scan = read_scan(payload, frame)?;
-                    let end = next_non_restart(source, position).unwrap_or(source.len());
-                    work.add(&scan, limits)?;
-                    steps.push(Step::Scan(scan, &source[position..end]));
-                    position = end;
-                }
-                // JPGn, DHP and EXP are reserved or handled above.
-                _ => {}
+                Err(error) => return Err(error),
             }
         };
-        let Some(frame) = frame else {
+        let Some(frame) = parser.frame else {
             return malformed("there is no frame header");
         };
         if frame.size.height == 0 {
             return malformed("the height is 0, and no DNL segment defines it");
         }
-        if frame.size.pixels() > limits.max_pixels {
-            return Err(Error::TooManyPixels {
-                found: frame.size,
-                max_pixels: limits.max_pixels,
-            });
-        }
-        work.check(&frame, limits)?;
         Ok(Self {
-            segments,
+            leading: parser.leading.unwrap_or(parser.segments.len()),
+            segments: parser.segments,
             frame,
-            steps,
-            end: position,
+            steps: parser.steps,
+            end: parser.position,
             has_eoi,
-            intact: intact && has_eoi,
+            intact: parser.intact && has_eoi,
         })
     }
 }
 
-/// The scans of each component, to bound the decoding they ask for.
+/// What [`Parser::next`] came to.
+enum Next {
+    Segment,
+    End { has_eoi: bool },
+}
+
+/// What is known of a file up to `position`.
+struct Parser<'a, 'l> {
+    source: &'a [u8],
+    position: usize,
+    extent: Extent,
+    damage: Damage,
+    limits: &'l Limits,
+    segments: Vec<Segment<'a>>,
+    leading: Option<usize>,
+    frame: Option<FrameHeader>,
+    steps: Vec<Step<'a>>,
+    work: Work,
+    intact: bool,
+}
+
+impl Parser<'_, '_> {
+    /// Takes in the next marker and what belongs to it.
+    fn next(&mut self) -> Result<Next, Error> {
+        let marker = read_marker(self.source, &mut self.position, self.damage)?;
+        let Some((marker, alone)) = marker else {
+            return Ok(Next::End { has_eoi: false });
+        };
+        self.intact &= alone;
+        if marker == EOI {
+            return Ok(Next::End { has_eoi: true });
+        }
+        // RSTn and TEM have no length; outside of scans they mean nothing.
+        if matches!(marker, 0xD0..=0xD7 | 0x01) && self.damage == Damage::Keep {
+            self.intact = false;
+            return Ok(Next::Segment);
+        }
+        if matches!(marker, 0xD0..=0xD8 | 0x01..=0xBF) {
+            return malformed(format!("marker FF{marker:02X} between segments"));
+        }
+        let Some(payload) = read_payload(self.source, &mut self.position) else {
+            if self.damage == Damage::Keep && self.frame.is_some() {
+                return Ok(Next::End { has_eoi: false });
+            }
+            return malformed(format!(
+                "segment FF{marker:02X} is cut off or has no length"
+            ));
+        };
+        let tables = self.extent != Extent::Limits;
+        match marker {
+            0xC0..=0xC2 => self.begin_frame(marker, payload)?,
+            SOF3 if self.extent == Extent::Limits => self.begin_frame(marker, payload)?,
+            SOF3 => return unsupported("lossless process (SOF3)"),
+            0xC5..=0xC7 | 0xDE | 0xDF => return unsupported("hierarchical process"),
+            0xC9..=0xCC | 0xCE | 0xCF => return unsupported("arithmetic coding"),
+            0xCD => return unsupported("hierarchical process with arithmetic coding"),
+            DHT if tables => read_huffman(payload, &mut self.steps)?,
+            DQT if tables => read_quantization(payload, &mut self.steps)?,
+            DRI if tables => match payload {
+                &[high, low] => {
+                    let mcus = u16::from_be_bytes([high, low]);
+                    self.steps.push(Step::RestartInterval(mcus));
+                }
+                _ => return malformed(format!("a DRI segment of {} bytes", payload.len())),
+            },
+            APP0..=0xEF | COM if tables => self.segments.push(Segment {
+                marker,
+                payload,
+                end: self.position,
+            }),
+            SOS => {
+                self.begin_scan(payload)?;
+                if self.extent == Extent::Header {
+                    return Ok(Next::End { has_eoi: true });
+                }
+            }
+            // DNL was looked for at the first scan; JPGn, DHP and EXP are reserved or handled above.
+            _ => {}
+        }
+        let found = self.segments.len() + self.steps.len();
+        if found > MAX_SEGMENTS {
+            return malformed(format!(
+                "more than {MAX_SEGMENTS} segments, tables and scans"
+            ));
+        }
+        Ok(Next::Segment)
+    }
+
+    fn begin_frame(&mut self, marker: u8, payload: &[u8]) -> Result<(), Error> {
+        if self.frame.is_some() {
+            return malformed("more than one frame header");
+        }
+        self.frame = Some(read_frame(marker, payload)?);
+        Ok(())
+    }
+
+    /// Takes in a scan and its data. At the first one, what the frame asks for is held to the limits.
+    fn begin_scan(&mut self, payload: &[u8]) -> Result<(), Error> {
+        let Some(frame) = &mut self.frame else {
+            return malformed("a scan before the frame header");
+        };
+        if self.leading.is_none() {
+            self.leading = Some(self.segments.len());
+            if frame.size.height == 0 {
+                frame.size.height = height_behind(self.source, self.position);
+            }
+            if frame.size.height == 0 {
+                return malformed("the height is 0, and no DNL segment defines it");
+            }
+            check_frame(frame, self.limits)?;
+        }
+        if self.extent == Extent::Header {
+            return Ok(());
+        }
+        let scan = read_scan(payload, frame)?;
+        let end = next_non_restart(self.source, self.position).unwrap_or(self.source.len());
+        self.work.add(&scan, frame, self.limits)?;
+        if self.extent == Extent::Whole {
+            let data = &self.source[self.position..end];
+            self.steps.push(Step::Scan(scan, data));
+        }
+        self.position = end;
+        Ok(())
+    }
+}
+
+/// Refuses a picture of too many pixels.
+fn check_frame(frame: &FrameHeader, limits: &Limits) -> Result<(), Error> {
+    if frame.size.pixels() > limits.max_pixels {
+        return Err(Error::TooManyPixels {
+            found: frame.size,
+            max_pixels: limits.max_pixels,
+        });
+    }
+    Ok(())
+}
+
+/// The height that a DNL segment behind the scan whose data begins at `from` defines, or 0. It may stand nowhere else
+/// (T.81, B.2.5).
+fn height_behind(source: &[u8], from: usize) -> u32 {
+    let Some(at) = next_non_restart(source, from) else {
+        return 0;
+    };
+    match source[at + 1..] {
+        [DNL, 0, 4, high, low, ..] => u32::from(u16::from_be_bytes([high, low])),
+        _ => 0,
+    }
+}
+
+/// How many scans there are, and the decoding they ask for.
 #[derive(Default)]
 struct Work {
     scans: u32,
-    by_scan: Vec<Vec<usize>>,
+    /// Blocks of all scans.
+    visits: u64,
 }
 
 impl Work {
-    fn add(&mut self, scan: &ScanHeader, limits: &Limits) -> Result<(), Error> {
+    /// Each block is visited `max_passes` times on average at most; small pictures may have all `max_scans`.
+    fn add(
+        &mut self,
+        scan: &ScanHeader,
+        frame: &FrameHeader,
+        limits: &Limits,
+    ) -> Result<(), Error> {
+        const FREE: u64 = 1 << 22;
         self.scans += 1;
         if self.scans > limits.max_scans {
             return Err(Error::TooManyScans {
                 max_scans: limits.max_scans,
             });
         }
-        self.by_scan
-            .push(scan.components.iter().map(|part| part.0).collect());
-        Ok(())
-    }
-
-    /// Each block is visited `max_passes` times on average at most; small pictures may have all `max_scans`.
-    fn check(&self, frame: &FrameHeader, limits: &Limits) -> Result<(), Error> {
-        const FREE: u64 = 1 << 22;
+        for &(index, _, _) in &scan.components {
+            let (width, height) = frame.blocks(index);
+            self.visits += (width * height) as u64;
+        }
         let allowed = frame.total_blocks() * u64::from(limits.max_passes) + FREE;
-        let mut visits = 0;
-        for (scan, components) in (0..).zip(&self.by_scan) {
-            for &index in components {
-                let (width, height) = frame.blocks(index);
-                visits += (width * height) as u64;
-            }
-            if visits > allowed {
-                return Err(Error::TooManyScans { max_scans: scan });
-            }
+        if self.visits > allowed {
+            return Err(Error::TooManyPasses {
+                max_passes: limits.max_passes,
+            });
         }
         Ok(())
     }
+}
+
+/// Holds a JPEG's size and scans to `limits`, for whoever decodes it by other means: nothing is decoded, little is
+/// held, and the time is linear in the bytes. Sequential, progressive and lossless Huffman-coded pictures are counted;
+/// damage that leaves segments in order is passed over.
+///
+/// # Errors
+///
+/// [`Error::TooManyPixels`], [`Error::TooManyScans`], [`Error::TooManyPasses`]. [`Error::Malformed`] and
+/// [`Error::Unsupported`] where not all scans could be counted.
+pub fn check_limits(source: &[u8], limits: &Limits) -> Result<(), Error> {
+    Structure::parse(source, Extent::Limits, Damage::Keep, limits).map(|_| ())
 }
 
 /// The second byte of the next marker, fill bytes passed over, and whether there was nothing else before it; `None` at

@@ -1,19 +1,34 @@
 //! The segments that a file keeps.
 
+use raster::{Stopped, Watch};
+
 use crate::Metadata;
 use crate::header::orientation;
 use crate::marker::{Segment, Structure};
 
-/// The APPn and COM segments to write, whole, in the order of the source.
-pub(crate) fn kept(segments: &[Segment], metadata: Metadata) -> Vec<u8> {
-    let mut out = Vec::new();
-    for segment in segments {
+/// The APPn and COM segments to write, whole, in the order of the source: those before the first scan and those behind
+/// it. Decoders take what the picture is from before the first scan, so none moves there.
+pub(crate) fn kept(
+    structure: &Structure,
+    metadata: Metadata,
+    watch: &dyn Watch,
+) -> Result<[Vec<u8>; 2], Stopped> {
+    let (leading, late) = structure.segments.split_at(structure.leading);
+    let mut kept = [Vec::new(), Vec::new()];
+    for segment in leading {
+        watch.check()?;
         match metadata {
-            Metadata::All => write(segment.marker, segment.payload, &mut out),
-            Metadata::Essential => write_essential(segment, &mut out),
+            Metadata::All => write(segment.marker, segment.payload, &mut kept[0]),
+            Metadata::Essential => write_essential(segment, &mut kept[0]),
         }
     }
-    out
+    if metadata == Metadata::All {
+        for segment in late {
+            watch.check()?;
+            write(segment.marker, segment.payload, &mut kept[1]);
+        }
+    }
+    Ok(kept)
 }
 
 fn write(marker: u8, payload: &[u8], out: &mut Vec<u8>) {
@@ -46,18 +61,22 @@ pub(crate) fn source_with_kept(
     source: &[u8],
     structure: &Structure,
     metadata: Metadata,
-) -> Vec<u8> {
+    watch: &dyn Watch,
+) -> Result<Vec<u8>, Stopped> {
     if metadata == Metadata::All {
-        return source[..structure.end].to_vec();
+        return Ok(source[..structure.end].to_vec());
     }
     let mut out = Vec::new();
     let mut from = 0;
-    for segment in &structure.segments {
+    for (number, segment) in structure.segments.iter().enumerate() {
+        watch.check()?;
         // Marker and length are 4 bytes; fill bytes before them are part of what stays.
         out.extend(&source[from..segment.end - segment.payload.len() - 4]);
-        write_essential(segment, &mut out);
+        if number < structure.leading {
+            write_essential(segment, &mut out);
+        }
         from = segment.end;
     }
     out.extend(&source[from..structure.end]);
-    out
+    Ok(out)
 }

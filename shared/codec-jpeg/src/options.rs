@@ -35,7 +35,13 @@ pub enum Damage {
     /// An error.
     #[default]
     Refuse,
-    /// What was readable is kept, the rest is gray, as most decoders show it.
+    /// What was readable is kept, the rest is gray, as most decoders show it:
+    ///
+    /// - where a scan's data is cut off or wrong, its blocks up to the next restart marker that is in its place;
+    /// - scans of a progressive picture that repeat others, or refine what never came, are left out;
+    /// - behind the first scan, a segment that cannot be read is taken for the end of the file.
+    ///
+    /// Without a whole header and a scan of the first component there is nothing to keep, and it is an error.
     Keep,
 }
 
@@ -49,6 +55,9 @@ pub enum Simd {
     Portable,
 }
 
+/// 1.5 GiB: a picture of 250 Mpx at 4:2:0, or as much as fits a small server.
+const MAX_BYTES: u64 = 3 << 29;
+
 /// Bounds on the work that a source may ask for. They are checked from its header and its scans, before the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -59,6 +68,10 @@ pub struct Limits {
     /// How often each 8x8 block is visited, on average over all scans, at most. Small pictures (up to 4 194 304
     /// visits in all) are free of this.
     pub max_passes: u32,
+    /// Bytes of memory at most that the work takes beside the source: `blocks x 82 (210 for a progressive source) +
+    /// coefficients x (6 + 6 x threads)`, where coefficients are the AC ones other than zero and threads count up to 3.
+    /// Checked from the frame header, and again for each row of blocks.
+    pub max_bytes: u64,
 }
 
 impl Default for Limits {
@@ -67,6 +80,7 @@ impl Default for Limits {
             max_pixels: 250_000_000,
             max_scans: 100,
             max_passes: 40,
+            max_bytes: MAX_BYTES,
         }
     }
 }
@@ -139,6 +153,8 @@ pub struct EncodeOptions {
     pub simd: Simd,
     /// Worker threads at most; the bytes are the same for any number.
     pub threads: usize,
+    /// Bytes of memory at most that the work takes beside the frame, as [`Limits::max_bytes`] says.
+    pub max_bytes: u64,
 }
 
 impl Default for EncodeOptions {
@@ -153,6 +169,7 @@ impl Default for EncodeOptions {
             exif: None,
             simd: Simd::Auto,
             threads: 1,
+            max_bytes: MAX_BYTES,
         }
     }
 }

@@ -39,7 +39,13 @@ pub(crate) fn map<T: Sync, W: Default, R: Send, E: Send>(
             }
         };
         for _ in 1..threads.min(items.len()) {
-            scope.spawn(work);
+            // Where the system gives no more threads, the others do the work.
+            if std::thread::Builder::new()
+                .spawn_scoped(scope, work)
+                .is_err()
+            {
+                break;
+            }
         }
         work();
     });

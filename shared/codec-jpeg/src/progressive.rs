@@ -3,7 +3,7 @@
 
 use raster::Watch;
 
-use crate::bits::BitReader;
+use crate::bits::{BitReader, Restart};
 use crate::huffman::{SymbolTable, extend};
 use crate::marker::{FrameHeader, ScanHeader, malformed};
 use crate::{Damage, Error};
@@ -27,17 +27,17 @@ impl Plane {
         }
     }
 
-    /// Notes that a scan sends the coefficients `band`; true where that is the standard's order (T.81, G.1.1.1.1).
-    fn send(&mut self, scan: &ScanHeader) -> bool {
-        let dc_first = scan.ss == 0 || self.sent[0].is_some();
+    /// True where `scan` is next in the standard's order for its band (T.81, G.1.1.1.1): each of its coefficients was
+    /// sent up to bit position `Ah`, or never.
+    fn expects(&self, scan: &ScanHeader) -> bool {
         let before = (scan.ah > 0).then_some(scan.ah);
-        let mut good = dc_first;
-        for sent in &mut self.sent[usize::from(scan.ss)..=usize::from(scan.se)] {
-            good &= *sent == before;
-            *sent = Some(scan.al);
-        }
-        good
+        self.sent[band(scan)].iter().all(|sent| *sent == before)
     }
+}
+
+/// The coefficients of a scan.
+fn band(scan: &ScanHeader) -> std::ops::Range<usize> {
+    usize::from(scan.ss)..usize::from(scan.se) + 1
 }
 
 /// Decodes `data`, the entropy-coded data of `scan`. `tables` holds a table for each component of a first DC scan,
@@ -58,15 +58,25 @@ pub(crate) fn decode(
 ) -> Result<bool, Error> {
     let mut whole = true;
     for &(index, _, _) in &scan.components {
-        if !planes[index].send(scan) {
-            if damage == Damage::Refuse {
-                return malformed(format!(
-                    "scan Ss {} Se {} Ah {} Al {} does not follow from those before it",
-                    scan.ss, scan.se, scan.ah, scan.al
-                ));
-            }
-            whole = false;
+        let plane = &planes[index];
+        let dc_first = scan.ss == 0 || plane.sent[0].is_some();
+        if dc_first && plane.expects(scan) {
+            continue;
         }
+        if damage == Damage::Refuse {
+            return malformed(format!(
+                "scan Ss {} Se {} Ah {} Al {} does not follow from those before it",
+                scan.ss, scan.se, scan.ah, scan.al
+            ));
+        }
+        whole = false;
+        // Bits that were sent already, or whose upper ones never were, would add up to what no picture has.
+        if !plane.expects(scan) {
+            return Ok(false);
+        }
+    }
+    for &(index, _, _) in &scan.components {
+        planes[index].sent[band(scan)].fill(Some(scan.al));
     }
     let single = scan.components.len() == 1;
     let mut shapes = [(1, 1); 4];
@@ -96,11 +106,13 @@ pub(crate) fn decode(
         for column in 0..columns {
             if left == 0 {
                 let found = state.reader.restart(number);
-                if !found && damage == Damage::Refuse {
-                    return malformed(format!("RST{number} is missing in row {row} of a scan"));
+                if found != Restart::Whole && damage == Damage::Refuse {
+                    return malformed(format!(
+                        "RST{number} is missing or late in row {row} of a scan"
+                    ));
                 }
-                lost = !found;
-                whole &= found;
+                lost = found == Restart::Missing;
+                whole &= found == Restart::Whole;
                 number = (number + 1) & 7;
                 state.predictions = [0; 4];
                 state.end_run = 0;
@@ -115,7 +127,7 @@ pub(crate) fn decode(
             } else {
                 let plane = &mut planes[scan.components[0].0];
                 let block = &mut plane.blocks[row * plane.width + column];
-                let band = usize::from(scan.ss)..usize::from(scan.se) + 1;
+                let band = band(scan);
                 if scan.ah == 0 {
                     first_ac(&mut state, tables[0], band, scan.al, block)
                 } else {

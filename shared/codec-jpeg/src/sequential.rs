@@ -2,11 +2,12 @@
 
 use raster::Watch;
 
-use crate::bits::BitReader;
+use crate::bits::{BitReader, Restart};
 use crate::coefficients::Component;
 use crate::huffman::{END, LAST, NO_VALUE, RUN_SHIFT, RunTable, SymbolTable, extend};
 use crate::kernel::Kernel;
 use crate::marker::{FrameHeader, malformed};
+use crate::memory::Budget;
 use crate::{Damage, Error};
 
 /// A component in a scan.
@@ -35,7 +36,7 @@ const DC_LIMIT: i32 = 1 << 14;
 ///
 /// # Errors
 ///
-/// [`Error::Malformed`] where `damage` is not to be kept, [`Error::Stopped`].
+/// [`Error::Malformed`] where `damage` is not to be kept, [`Error::TooMuchMemory`], [`Error::Stopped`].
 pub(crate) fn decode(
     data: &[u8],
     frame: &FrameHeader,
@@ -44,6 +45,7 @@ pub(crate) fn decode(
     components: &mut [Component],
     kernel: Kernel,
     damage: Damage,
+    budget: Budget,
     watch: &dyn Watch,
 ) -> Result<bool, Error> {
     let single = parts.len() == 1;
@@ -87,15 +89,18 @@ pub(crate) fn decode(
     let (mut lost, mut whole) = (false, true);
     for row in 0..rows {
         watch.check()?;
+        budget.check(components)?;
         let mut column = 0;
         while column < columns {
             if left == 0 {
                 let found = scan.reader.restart(number);
-                if !found && damage == Damage::Refuse {
-                    return malformed(format!("RST{number} is missing in row {row} of a scan"));
+                if found != Restart::Whole && damage == Damage::Refuse {
+                    return malformed(format!(
+                        "RST{number} is missing or late in row {row} of a scan"
+                    ));
                 }
-                lost = !found;
-                whole &= found;
+                lost = found == Restart::Missing;
+                whole &= found == Restart::Whole;
                 number = (number + 1) & 7;
                 scan.predictions = [0; 4];
                 left = interval;

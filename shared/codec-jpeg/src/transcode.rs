@@ -7,6 +7,7 @@ use crate::header::{color, process};
 use crate::huffman::{RunTable, Specification, SymbolTable};
 use crate::kernel::Kernel;
 use crate::marker::{Extent, FrameHeader, SOF2, ScanHeader, Step, Structure, malformed};
+use crate::memory::Budget;
 use crate::progressive::{self, Plane};
 use crate::sequential::{self, Part};
 use crate::write::{Picture, WriteOptions, write};
@@ -30,16 +31,15 @@ pub struct Transcoded {
 /// - Takes Huffman-coded SOF0, SOF1 and SOF2 files of 8 bits and 1 to 4 components: any sampling, several scans,
 ///   restart intervals, a height in DNL.
 /// - Keeps the quantization tables, and of the APPn and COM segments what `options.metadata` says. Segments between
-///   scans come before the frame. What follows EOI (other pictures, appended files) is dropped.
+///   scans come behind the last one. What follows EOI (other pictures, appended files) is dropped.
 /// - Writes optimal Huffman tables and no restart markers.
 /// - Where the source is in the wanted form already and would not become smaller, its own scans are the result.
-/// - Memory: up to 70 bytes for each 8x8 block and 2 for each coefficient other than zero; for a progressive source
-///   first 128 for each block.
+/// - Memory beside the source and the result: [`Limits::max_bytes`](crate::Limits::max_bytes) has the formula.
 ///
 /// # Errors
 ///
 /// [`Error::Malformed`], [`Error::Unsupported`], [`Error::TooManyPixels`], [`Error::TooManyScans`],
-/// [`Error::Stopped`].
+/// [`Error::TooManyPasses`], [`Error::TooMuchMemory`], [`Error::Stopped`].
 pub fn transcode(
     source: &[u8],
     options: &TranscodeOptions,
@@ -48,19 +48,25 @@ pub fn transcode(
     watch.check()?;
     let structure = Structure::parse(source, Extent::Whole, options.damage, &options.limits)?;
     let kernel = Kernel::detect(options.simd);
-    let (picture, whole) = decode(&structure, options.damage, kernel, watch)?;
-    let from = process(&structure.frame);
-    let to = options.process.unwrap_or(from);
+    let budget = Budget::new(
+        structure.frame.total_blocks(),
+        structure.frame.marker == SOF2,
+        options.threads,
+        options.limits.max_bytes,
+    )?;
+    let (picture, whole) = decode(&structure, options.damage, kernel, budget, watch)?;
+    let to = options.process.unwrap_or(process(&structure.frame));
     let write_options = WriteOptions {
         process: to,
         scans: options.scans,
         kernel,
         threads: options.threads,
     };
-    let segments = metadata::kept(&structure.segments, options.metadata);
-    let mut bytes = write(&picture, &segments, write_options, watch)?;
-    if to == from && whole {
-        let as_it_is = metadata::source_with_kept(source, &structure, options.metadata);
+    let [leading, late] = metadata::kept(&structure, options.metadata, watch)?;
+    let mut bytes = write(&picture, [&leading, &late], write_options, watch)?;
+    // A baseline source may have come as SOF1, which not every reader takes.
+    if picture.frame_marker(to) == structure.frame.marker && whole {
+        let as_it_is = metadata::source_with_kept(source, &structure, options.metadata, watch)?;
         if as_it_is.len() <= bytes.len() {
             bytes = as_it_is;
         }
@@ -99,6 +105,7 @@ fn decode(
     structure: &Structure,
     damage: Damage,
     kernel: Kernel,
+    budget: Budget,
     watch: &dyn Watch,
 ) -> Result<(Picture, bool), Error> {
     let frame = &structure.frame;
@@ -115,14 +122,22 @@ fn decode(
         // Not every reader knows them.
         whole = false;
     }
-    let mut quantization: [Option<[u16; 64]>; 4] = [None; 4];
-    let mut components: Vec<Component> = Vec::new();
-    let mut planes: Vec<Plane> = Vec::new();
+    let mut scans = Decoding {
+        frame,
+        kernel,
+        damage,
+        budget,
+        quantization: [None; 4],
+        components: Vec::new(),
+        planes: Vec::new(),
+    };
     for (index, part) in frame.components.iter().enumerate() {
         if frame.marker == SOF2 {
-            planes.push(Plane::new(frame.blocks(index)));
+            scans.planes.push(Plane::new(frame.blocks(index)));
         } else {
-            components.push(component(frame, index, part.quantization));
+            scans
+                .components
+                .push(component(frame, index, part.quantization));
         }
     }
     for step in &structure.steps {
@@ -134,40 +149,25 @@ fn decode(
                 tables.quantization[usize::from(*slot)] = Some(*table);
             }
             Step::RestartInterval(mcus) => tables.restart_interval = *mcus,
-            Step::Scan(scan, data) => {
-                let mut first = Vec::new();
-                for &(index, _, _) in &scan.components {
-                    // A component's table is the one in force at its first scan.
-                    if quantization[index].is_none() {
-                        let slot = frame.components[index].quantization;
-                        let Some(table) = tables.quantization[usize::from(slot)] else {
-                            return malformed(format!("quantization table {slot} is not defined"));
-                        };
-                        quantization[index] = Some(table);
-                        first.push(index);
-                    }
+            Step::Scan(scan, data) => match scans.decode(scan, data, &tables, watch) {
+                Ok(good) => whole &= good,
+                // What came before can be shown.
+                Err(Error::Malformed(_))
+                    if damage == Damage::Keep && scans.quantization[0].is_some() =>
+                {
+                    whole = false;
+                    break;
                 }
-                if frame.marker == SOF2 {
-                    whole &=
-                        decode_progressive(scan, data, frame, &tables, &mut planes, damage, watch)?;
-                } else {
-                    if first.len() < scan.components.len() {
-                        return malformed("a component is in two scans of a sequential picture");
-                    }
-                    whole &= decode_sequential(
-                        scan,
-                        data,
-                        frame,
-                        &tables,
-                        &mut components,
-                        kernel,
-                        damage,
-                        watch,
-                    )?;
-                }
-            }
+                Err(error) => return Err(error),
+            },
         }
     }
+    let Decoding {
+        quantization,
+        mut components,
+        planes,
+        ..
+    } = scans;
     if quantization[0].is_none() {
         return malformed("there is no scan of the first component");
     }
@@ -185,14 +185,14 @@ fn decode(
         }
     }
     for (index, plane) in planes.into_iter().enumerate() {
-        let mut packed = component(frame, index, 0);
+        components.push(component(frame, index, 0));
         for row in 0..plane.height {
             watch.check()?;
+            budget.check(&components)?;
             for at in row * plane.width..(row + 1) * plane.width {
-                packed.set(kernel, at, &plane.blocks[at]);
+                components[index].set(kernel, at, &plane.blocks[at]);
             }
         }
-        components.push(packed);
     }
     let (slots, quantization) = assign_tables(frame, &quantization);
     for (component, slot) in components.iter_mut().zip(slots) {
@@ -202,7 +202,7 @@ fn decode(
         size: frame.size,
         components,
         quantization,
-        color: color(frame, &structure.segments),
+        color: color(frame, &structure.segments[..structure.leading]),
     };
     Ok((picture, whole))
 }
@@ -218,15 +218,95 @@ fn component(frame: &FrameHeader, index: usize, quantization: u8) -> Component {
     Component::new(part.id, sampling, quantization, frame.blocks(index))
 }
 
-fn decode_progressive(
-    scan: &ScanHeader,
-    data: &[u8],
-    frame: &FrameHeader,
-    tables: &Tables,
-    planes: &mut [Plane],
+/// The scans that were decoded so far.
+struct Decoding<'f> {
+    frame: &'f FrameHeader,
+    kernel: Kernel,
     damage: Damage,
-    watch: &dyn Watch,
-) -> Result<bool, Error> {
+    budget: Budget,
+    /// The quantization table of each component that was in a scan.
+    quantization: [Option<[u16; 64]>; 4],
+    /// Of a sequential frame.
+    components: Vec<Component>,
+    /// Of a progressive one.
+    planes: Vec<Plane>,
+}
+
+impl Decoding<'_> {
+    /// Decodes one more; true if nothing was damaged.
+    fn decode(
+        &mut self,
+        scan: &ScanHeader,
+        data: &[u8],
+        tables: &Tables,
+        watch: &dyn Watch,
+    ) -> Result<bool, Error> {
+        let mut quantization = self.quantization;
+        let mut first = 0;
+        for &(index, _, _) in &scan.components {
+            // A component's table is the one in force at its first scan.
+            if quantization[index].is_none() {
+                let slot = self.frame.components[index].quantization;
+                let Some(table) = tables.quantization[usize::from(slot)] else {
+                    return malformed(format!("quantization table {slot} is not defined"));
+                };
+                quantization[index] = Some(table);
+                first += 1;
+            }
+        }
+        if self.frame.marker == SOF2 {
+            let symbols = progressive_tables(scan, tables)?;
+            self.quantization = quantization;
+            let symbols: Vec<&SymbolTable> = symbols.iter().collect();
+            return progressive::decode(
+                data,
+                self.frame,
+                scan,
+                &symbols,
+                tables.restart_interval,
+                &mut self.planes,
+                self.damage,
+                watch,
+            );
+        }
+        if first < scan.components.len() {
+            return malformed("a component is in two scans of a sequential picture");
+        }
+        // Components share tables; each is made once.
+        let mut dc: [Option<SymbolTable>; 4] = Default::default();
+        let mut ac: [Option<RunTable>; 4] = Default::default();
+        for &(_, dc_slot, ac_slot) in &scan.components {
+            dc[usize::from(dc_slot)] = Some(SymbolTable::new(tables.huffman(0, dc_slot)?));
+            ac[usize::from(ac_slot)] = Some(RunTable::new(tables.huffman(1, ac_slot)?));
+        }
+        self.quantization = quantization;
+        let parts: Vec<Part> = scan
+            .components
+            .iter()
+            .filter_map(|&(index, dc_slot, ac_slot)| {
+                Some(Part {
+                    index,
+                    dc: dc[usize::from(dc_slot)].as_ref()?,
+                    ac: ac[usize::from(ac_slot)].as_ref()?,
+                })
+            })
+            .collect();
+        sequential::decode(
+            data,
+            self.frame,
+            &parts,
+            tables.restart_interval,
+            &mut self.components,
+            self.kernel,
+            self.damage,
+            self.budget,
+            watch,
+        )
+    }
+}
+
+/// A table for each component of a first DC scan, one for an AC scan, none for a refining DC scan.
+fn progressive_tables(scan: &ScanHeader, tables: &Tables) -> Result<Vec<SymbolTable>, Error> {
     let mut symbols = Vec::new();
     for &(_, dc, ac) in &scan.components {
         if scan.ss > 0 {
@@ -235,57 +315,7 @@ fn decode_progressive(
             symbols.push(SymbolTable::new(tables.huffman(0, dc)?));
         }
     }
-    let symbols: Vec<&SymbolTable> = symbols.iter().collect();
-    progressive::decode(
-        data,
-        frame,
-        scan,
-        &symbols,
-        tables.restart_interval,
-        planes,
-        damage,
-        watch,
-    )
-}
-
-fn decode_sequential(
-    scan: &ScanHeader,
-    data: &[u8],
-    frame: &FrameHeader,
-    tables: &Tables,
-    components: &mut [Component],
-    kernel: Kernel,
-    damage: Damage,
-    watch: &dyn Watch,
-) -> Result<bool, Error> {
-    // Components share tables; each is made once.
-    let mut dc: [Option<SymbolTable>; 4] = Default::default();
-    let mut ac: [Option<RunTable>; 4] = Default::default();
-    for &(_, dc_slot, ac_slot) in &scan.components {
-        dc[usize::from(dc_slot)] = Some(SymbolTable::new(tables.huffman(0, dc_slot)?));
-        ac[usize::from(ac_slot)] = Some(RunTable::new(tables.huffman(1, ac_slot)?));
-    }
-    let parts: Vec<Part> = scan
-        .components
-        .iter()
-        .filter_map(|&(index, dc_slot, ac_slot)| {
-            Some(Part {
-                index,
-                dc: dc[usize::from(dc_slot)].as_ref()?,
-                ac: ac[usize::from(ac_slot)].as_ref()?,
-            })
-        })
-        .collect();
-    sequential::decode(
-        data,
-        frame,
-        &parts,
-        tables.restart_interval,
-        components,
-        kernel,
-        damage,
-        watch,
-    )
+    Ok(symbols)
 }
 
 /// Gives each component a slot with its table: the one it had, unless the table there was redefined for another.
@@ -319,6 +349,7 @@ pub(crate) fn read_picture(source: &[u8]) -> Result<Picture, Error> {
         &structure,
         Damage::Refuse,
         Kernel::Portable,
+        Budget::new(structure.frame.total_blocks(), true, 1, limits.max_bytes)?,
         &raster::Unwatched,
     )?;
     Ok(picture)

@@ -71,6 +71,21 @@ impl Picture {
             .sum()
     }
 
+    /// The second byte of the frame header's marker.
+    pub(crate) fn frame_marker(&self, process: Process) -> u8 {
+        match process {
+            Process::Progressive => SOF2,
+            // Baseline has quantization tables of 8 bits only; with others it is the extended process, SOF1.
+            Process::Baseline => {
+                let wide = self
+                    .components
+                    .iter()
+                    .any(|c| is_wide(&self.quantization[usize::from(c.quantization)]));
+                SOF0 + u8::from(wide)
+            }
+        }
+    }
+
     /// The slot of a component's Huffman tables, as libjpeg gives them: 0 for luma and black, 1 for chroma.
     fn table_slot(&self, index: usize) -> u8 {
         u8::from(self.color != Color::Other && (index == 1 || index == 2))
@@ -90,7 +105,8 @@ impl Picture {
     }
 }
 
-/// Writes `picture` as a file. `segments` are its APPn and COM segments, whole, which come first.
+/// Writes `picture` as a file. `leading` and `late` are its APPn and COM segments, whole: those that come first, and
+/// those behind the last scan.
 ///
 /// The same picture gives the same bytes, whatever the kernel and the number of threads.
 ///
@@ -99,12 +115,12 @@ impl Picture {
 /// [`Error::Stopped`].
 pub(crate) fn write(
     picture: &Picture,
-    segments: &[u8],
+    [leading, late]: [&[u8]; 2],
     options: WriteOptions,
     watch: &dyn Watch,
 ) -> Result<Vec<u8>, Error> {
     let mut out = vec![0xFF, 0xD8];
-    out.extend(segments);
+    out.extend(leading);
     write_frame(picture, options.process, &mut out);
     let scans = match (options.process, options.scans) {
         (Process::Baseline, _) => {
@@ -123,6 +139,7 @@ pub(crate) fn write(
     for bytes in scans {
         out.extend(bytes);
     }
+    out.extend(late);
     out.extend([0xFF, 0xD9]);
     Ok(out)
 }
@@ -209,12 +226,10 @@ fn write_smallest(
 /// The quantization tables that are used, and the frame header (T.81, B.2.2 and B.2.4.1).
 fn write_frame(picture: &Picture, process: Process, out: &mut Vec<u8>) {
     let mut written = [false; 4];
-    let mut wide = false;
     for component in &picture.components {
         let slot = usize::from(component.quantization);
         let table = &picture.quantization[slot];
-        let precision = u8::from(table.iter().any(|&entry| entry > 255));
-        wide |= precision > 0;
+        let precision = u8::from(is_wide(table));
         if std::mem::replace(&mut written[slot], true) {
             continue;
         }
@@ -228,12 +243,7 @@ fn write_frame(picture: &Picture, process: Process, out: &mut Vec<u8>) {
             }
         }
     }
-    let marker = match process {
-        Process::Progressive => SOF2,
-        // Baseline has quantization tables of 8 bits only; with others it is the extended process, SOF1.
-        Process::Baseline => SOF0 + u8::from(wide),
-    };
-    out.extend([0xFF, marker]);
+    out.extend([0xFF, picture.frame_marker(process)]);
     out.extend((8 + 3 * picture.components.len() as u16).to_be_bytes());
     out.push(8);
     out.extend((picture.size.height as u16).to_be_bytes());
@@ -246,6 +256,11 @@ fn write_frame(picture: &Picture, process: Process, out: &mut Vec<u8>) {
             component.quantization,
         ]);
     }
+}
+
+/// True where the table does not fit 8 bits.
+fn is_wide(table: &[u16; 64]) -> bool {
+    table.iter().any(|&entry| entry > 255)
 }
 
 /// Which block rows are looked at, of AC scans; others always take all.
@@ -430,7 +445,7 @@ mod tests {
                         kernel: Kernel::Portable,
                         threads: 1,
                     };
-                    let file = write(&picture, &[], options, &Unwatched).expect("nobody stops it");
+                    let file = write(&picture, [&[]; 2], options, &Unwatched).expect("nobody stops it");
                     let read = read_picture(&file).expect("it was written by us");
                     prop_assert_eq!(read.components.len(), picture.components.len());
                     for (read, written) in read.components.iter().zip(&picture.components) {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use codec_jpeg::{
     Damage, Error, Limits, Metadata, Process, Scans, Simd, TranscodeOptions, Transcoded,
-    read_header, transcode,
+    check_limits, read_header, transcode,
 };
 use raster::Unwatched;
 use zune_jpeg::JpegDecoder;
@@ -314,4 +314,247 @@ fn reads_headers() {
         (header.components.len(), header.adobe_transform),
         (4, Some(2))
     );
+}
+
+/// A file cut before each of its markers but `RSTn`, so that entropy-coded data is with its SOS.
+fn pieces(file: &[u8]) -> Vec<Vec<u8>> {
+    let mut cuts = vec![0];
+    let mut at = 2;
+    while at + 1 < file.len() {
+        let marker = file[at + 1];
+        if file[at] != 0xFF || matches!(marker, 0 | 0xD0..=0xD7) {
+            at += 1;
+            continue;
+        }
+        cuts.push(at);
+        at += 2;
+        if marker != 0xD9 {
+            at += usize::from(u16::from_be_bytes([file[at], file[at + 1]]));
+        }
+    }
+    cuts.push(file.len());
+    cuts.windows(2)
+        .map(|cut| file[cut[0]..cut[1]].to_vec())
+        .collect()
+}
+
+/// Where the pieces that begin with `marker` are.
+fn places(pieces: &[Vec<u8>], marker: u8) -> Vec<usize> {
+    let is = |piece: &Vec<u8>| piece[..2] == [0xFF, marker];
+    (0..pieces.len()).filter(|&n| is(&pieces[n])).collect()
+}
+
+/// Refused, with this message; and what is made of it where damage is kept.
+#[track_caller]
+fn keeps_what_is_refused(source: &[u8], message: &str) -> Vec<u8> {
+    let error = run(source, &TranscodeOptions::default()).expect_err("it is damaged");
+    assert_eq!(error.to_string(), message);
+    let keep = TranscodeOptions {
+        damage: Damage::Keep,
+        ..TranscodeOptions::default()
+    };
+    let made = run(source, &keep).expect("something can be kept");
+    // What is written is in order.
+    let again = run(&made.bytes, &TranscodeOptions::default()).expect("a legal file");
+    assert_eq!(
+        pixels_by_zune(&again.bytes).expect("a legal file"),
+        pixels_by_zune(&made.bytes).expect("a legal file")
+    );
+    made.bytes
+}
+
+fn standard(name: &str) -> Vec<u8> {
+    let options = TranscodeOptions {
+        scans: Scans::Standard,
+        ..TranscodeOptions::default()
+    };
+    run(&fixture(name), &options).expect(name).bytes
+}
+
+#[test]
+fn scans_out_of_order_add_nothing() {
+    let whole = standard("exif_orient_6");
+    let mut pieces = pieces(&whole);
+    let last = *places(&pieces, 0xDA).last().expect("it has scans");
+    let end = pieces.pop().expect("EOI");
+    // The last scan again and again, as if it refined what is far above.
+    for al in [13, 12, 11, 13, 12, 11, 13, 12, 11] {
+        let mut scan = pieces[last].clone();
+        assert_eq!(scan[7..10], [1, 63, 0x10]);
+        scan[9] = (al + 1) << 4 | al;
+        pieces.push(scan);
+    }
+    pieces.push(end);
+    let kept = keeps_what_is_refused(
+        &pieces.concat(),
+        "not a readable JPEG: scan Ss 1 Se 63 Ah 14 Al 13 does not follow from those before it",
+    );
+    assert!(pixels_by_zune(&kept) == pixels_by_zune(&whole));
+}
+
+#[test]
+fn what_cannot_be_read_behind_a_scan_is_the_end() {
+    let whole = standard("exif_orient_6");
+    let pieces = pieces(&whole);
+    let tables = places(&pieces, 0xC4);
+    for (cut, what) in [
+        // A table of a class that there is not.
+        (
+            b"\xff\xc4\0\x13\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0".to_vec(),
+            "Huffman table of class 2 in slot 0",
+        ),
+        (
+            b"\xff\xdb\0\x03\x20".to_vec(),
+            "a quantization table of precision 2 in slot 0, with 0 bytes of 128",
+        ),
+        (
+            b"\xff\xda\0\x03\x09".to_vec(),
+            "a scan header of 1 bytes for 9 components",
+        ),
+    ] {
+        let begins = pieces[..tables[tables.len() - 1]].concat();
+        let source = [
+            &begins[..],
+            &cut,
+            &pieces[tables[tables.len() - 1]..].concat(),
+        ]
+        .concat();
+        let kept = keeps_what_is_refused(&source, &format!("not a readable JPEG: {what}"));
+        let cut_off = keeps_what_is_refused(
+            &begins,
+            "not a readable JPEG: it is cut off: there is no EOI",
+        );
+        assert!(kept == cut_off, "{what}");
+    }
+}
+
+#[test]
+fn restart_markers_stand_where_they_should() {
+    let source = fixture("dri_blocks7_422");
+    let whole = run(&source, &TranscodeOptions::default()).expect("a legal file");
+    let scan = places(&pieces(&source), 0xDA)[0];
+    let from = pieces(&source)[..scan].concat().len();
+    let at = |number: u8| {
+        let marker = [0xFF, 0xD0 + number];
+        let found = source[from..].windows(2).position(|pair| pair == marker);
+        from + found.expect("more than eight intervals")
+    };
+    // An interval twice, its marker too: one that is too early.
+    let doubled = [&source[..at(1)], &source[at(0)..]].concat();
+    keeps_what_is_refused(
+        &doubled,
+        "not a readable JPEG: RST1 is missing or late in row 0 of a scan",
+    );
+    // Bytes that belong to nothing.
+    let stray = [&source[..at(1)], b"stray", &source[at(1)..]].concat();
+    let kept = keeps_what_is_refused(
+        &stray,
+        "not a readable JPEG: RST1 is missing or late in row 0 of a scan",
+    );
+    assert!(pixels_by_zune(&kept) == pixels_by_zune(&whole.bytes));
+    // Fill bytes before a marker are allowed.
+    let filled = [&source[..at(1)], b"\xff\xff", &source[at(1)..]].concat();
+    let made = run(&filled, &TranscodeOptions::default()).expect("a legal file");
+    assert!(made.bytes == whole.bytes);
+}
+
+#[test]
+fn segments_between_scans_stay_behind_the_frame() {
+    let source = fixture("progressive_444_odd");
+    let mut pieces = pieces(&source);
+    let second = places(&pieces, 0xDA)[1];
+    let adobe = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0\0".to_vec();
+    pieces.insert(second, adobe.clone());
+    let late = pieces.concat();
+    for process in [Process::Progressive, Process::Baseline] {
+        let mut options = TranscodeOptions {
+            process: Some(process),
+            ..TranscodeOptions::default()
+        };
+        let expected = run(&source, &options).expect("a legal file").bytes;
+        let made = run(&late, &options).expect("a legal file").bytes;
+        let (scans, end) = expected.split_at(expected.len() - 2);
+        assert!(made == [scans, &adobe, end].concat(), "{process:?}");
+        assert_eq!(read_header(&made).expect("a header").adobe_transform, None);
+        options.metadata = Metadata::Essential;
+        let strip = run(&late, &options).expect("a legal file").bytes;
+        assert!(strip == run(&source, &options).expect("a legal file").bytes);
+    }
+}
+
+#[test]
+fn baseline_is_sof0_whatever_the_source_says() {
+    let options = TranscodeOptions {
+        process: Some(Process::Baseline),
+        ..TranscodeOptions::default()
+    };
+    let made = run(&fixture("exif_orient_6"), &options).expect("a legal file");
+    let mut extended = pieces(&made.bytes);
+    let frame = places(&extended, 0xC0)[0];
+    extended[frame][1] = 0xC1;
+    let again = run(&extended.concat(), &options).expect("a legal file");
+    assert!(again.bytes == made.bytes);
+}
+
+#[test]
+fn segments_and_tables_are_few() {
+    let source = fixture("exif_orient_6");
+    for tiny in [&b"\xff\xfe\0\x02"[..], b"\xff\xdd\0\x04\0\0"] {
+        let with = |count: usize| [&source[..2], &tiny.repeat(count), &source[2..]].concat();
+        run(&with(9_900), &TranscodeOptions::default()).expect("almost too many");
+        let error = run(&with(10_000), &TranscodeOptions::default()).expect_err("too many");
+        let message = "not a readable JPEG: more than 10000 segments, tables and scans";
+        assert_eq!(error.to_string(), message);
+        assert!(read_header(&with(10_000)).is_err());
+    }
+}
+
+#[test]
+fn work_is_counted_before_any_is_done() {
+    // 1000x1000 blocks, and scans without data: more than 40 passes over all of them.
+    let frame = b"\xff\xd8\xff\xc2\0\x0b\x08\x1f\x40\x1f\x40\x01\x01\x11\0";
+    let scan = b"\xff\xda\0\x08\x01\x01\0\0\0\0";
+    let limits = Limits::default();
+    let with = |count: usize| [&frame[..], &scan.repeat(count), b"\xff\xd9"].concat();
+    check_limits(&with(44), &limits).expect("44 scans");
+    let message =
+        "the source's scans go over its blocks more than 40 times, which is what is taken";
+    for result in [
+        check_limits(&with(45), &limits),
+        run(&with(45), &TranscodeOptions::default()).map(|_| ()),
+    ] {
+        assert_eq!(result.expect_err("45 scans").to_string(), message);
+    }
+    let small = |count: usize| {
+        let frame = b"\xff\xd8\xff\xc3\0\x0b\x08\0\x40\0\x40\x01\x01\x11\0";
+        [&frame[..], &scan.repeat(count), b"\xff\xd9"].concat()
+    };
+    check_limits(&small(100), &limits).expect("a small picture may have them");
+    let error = check_limits(&small(101), &limits).expect_err("101 scans");
+    assert_eq!(error.to_string(), "the source has more than 100 scans");
+}
+
+#[test]
+fn memory_is_bounded_by_the_frame_and_by_what_is_in_it() {
+    let with = |name: &str, max_bytes: u64| {
+        let limits = Limits {
+            max_bytes,
+            ..Limits::default()
+        };
+        let options = TranscodeOptions {
+            limits,
+            ..TranscodeOptions::default()
+        };
+        run(&fixture(name), &options).map(|_| ())
+    };
+    // 112x160 at 4:2:0: 420 blocks of 82 bytes.
+    let error = with("exif_orient_6", 34_439).expect_err("a byte less than the blocks take");
+    let message = "the picture takes 34440 bytes of memory or more; at most 34439 are allowed";
+    assert_eq!(error.to_string(), message);
+    // The coefficients come in on the way.
+    let error = with("exif_orient_6", 34_440).expect_err("no room for a coefficient");
+    assert!(matches!(error, Error::TooMuchMemory { found_bytes, .. } if found_bytes > 34_440));
+    with("exif_orient_6", 400_000).expect("enough");
+    let error = with("progressive_rst", 1000).expect_err("a progressive source");
+    assert!(matches!(error, Error::TooMuchMemory { found_bytes, .. } if found_bytes % 210 == 0));
 }
