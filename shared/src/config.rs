@@ -132,6 +132,8 @@ pub struct Limits {
     pub pixels: u64,
     /// Pixels of a side.
     pub side: u32,
+    /// Bytes of memory that the work on one picture takes.
+    pub memory_bytes: u64,
     /// Bytes of a PUT that is stored as it is, or of one part.
     pub put_bytes: u64,
     /// Seconds that processing may take.
@@ -153,6 +155,7 @@ impl Default for Limits {
             source_bytes: 32 << 20,
             pixels: 250_000_000,
             side: 50_000,
+            memory_bytes: pipeline::Limits::default().max_memory_bytes,
             put_bytes: 256 << 20,
             deadline_seconds: 25,
             concurrency: cores,
@@ -572,6 +575,7 @@ mod raw {
                 ("source_bytes", limits.source_bytes, 1, 1 << 32),
                 ("pixels", limits.pixels, 1, 65_535 * 65_535),
                 ("side", limits.side.into(), 1, 65_535),
+                ("memory_bytes", limits.memory_bytes, 1 << 20, 1 << 40),
                 ("put_bytes", limits.put_bytes, 1, 5 << 30),
                 ("deadline_seconds", limits.deadline_seconds, 1, 86_400),
                 ("concurrency", limits.concurrency as u64, 1, 10_000),

@@ -321,6 +321,8 @@ fn pipeline_answer(error: &pipeline::Error) -> Answer {
             | Fault::TooManyPixels { .. }
             | Fault::TooManySourceFrames { .. }
             | Fault::TooManyAnimationPixels { .. }
+            | Fault::TooMuchMemory { .. }
+            | Fault::TooManyPasses { .. }
             | Fault::TooManyScans { .. } => numbered("ImageResolutionExceed", -447, true),
             Fault::Empty
             | Fault::UnknownFormat

@@ -387,6 +387,7 @@ impl Service {
             max_source_bytes: limits.source_bytes,
             max_pixels: limits.pixels,
             max_side: limits.side,
+            max_memory_bytes: limits.memory_bytes,
             max_frames: limits.animate_frames,
             max_frame_side: limits.animate_side,
             ..pipeline::Limits::default()

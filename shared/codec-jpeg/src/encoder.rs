@@ -21,6 +21,13 @@ const ICC: &[u8; 12] = b"ICC_PROFILE\0";
 /// What an APP1 segment of EXIF begins with (Exif 2.3, 4.5.4).
 const EXIF: &[u8; 6] = b"Exif\0\0";
 
+/// The most bytes of [`EncodeOptions::exif`].
+pub const MAX_EXIF_BYTES: usize = SEGMENT_BYTES - EXIF.len();
+
+/// The most bytes of [`EncodeOptions::icc`].
+pub const MAX_ICC_BYTES: usize = 255 * ICC_PIECE_BYTES;
+const ICC_PIECE_BYTES: usize = SEGMENT_BYTES - ICC.len() - 2;
+
 /// Encodes one picture as a JPEG.
 ///
 /// - Input: sRGB; gray stays gray, alpha is laid over `options.background`.
@@ -180,13 +187,12 @@ fn segments(options: &EncodeOptions) -> Result<Vec<u8>, Error> {
     // Version 1.02, no unit, square pixels, no thumbnail.
     segment(0xE0, &[b"JFIF\0", &[1, 2, 0, 0, 1, 0, 1, 0, 0]], &mut out);
     if let Some(exif) = &options.exif {
-        fits("EXIF", exif, SEGMENT_BYTES - EXIF.len())?;
+        fits("EXIF", exif, MAX_EXIF_BYTES)?;
         segment(0xE1, &[EXIF, exif], &mut out);
     }
     if let Some(profile) = &options.icc {
-        let piece_bytes = SEGMENT_BYTES - ICC.len() - 2;
-        fits("ICC profile", profile, 255 * piece_bytes)?;
-        let pieces = profile.chunks(piece_bytes);
+        fits("ICC profile", profile, MAX_ICC_BYTES)?;
+        let pieces = profile.chunks(ICC_PIECE_BYTES);
         let count = pieces.len() as u8;
         for (number, piece) in (1..=255).zip(pieces) {
             segment(0xE2, &[ICC, &[number, count], piece], &mut out);

@@ -32,7 +32,7 @@ mod sequential;
 mod transcode;
 mod write;
 
-pub use encoder::encode;
+pub use encoder::{MAX_EXIF_BYTES, MAX_ICC_BYTES, encode};
 pub use error::Error;
 pub use header::{ComponentInfo, Header, read_header};
 pub use marker::check_limits;

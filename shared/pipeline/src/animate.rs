@@ -9,7 +9,7 @@ use raster::{Frame, Layout, Orientation, Size, Watch};
 
 use crate::decode::{Color, decode};
 use crate::delay::delays;
-use crate::{Error, SourceInfo};
+use crate::{Error, Limits, SourceInfo};
 
 /// A source of a frame, and which one it is in the request.
 pub(crate) struct Still<'a> {
@@ -24,6 +24,7 @@ pub(crate) struct Still<'a> {
 pub(crate) fn frames(
     stills: &[Still],
     duration: u32,
+    limits: &Limits,
     threads: usize,
     watch: &dyn Watch,
 ) -> Result<Vec<GifFrame>, Error> {
@@ -38,7 +39,7 @@ pub(crate) fn frames(
         .collect();
     let unique: Vec<usize> = (0..stills.len()).filter(|n| same[*n] == *n).collect();
     let made = in_parallel(unique.len(), threads, |n| {
-        frame(&stills[unique[n]], canvas, watch)
+        frame(&stills[unique[n]], canvas, limits, watch)
     });
     let mut frames: Vec<Option<Arc<Frame>>> = vec![None; stills.len()];
     for (n, made) in unique.into_iter().zip(made) {
@@ -53,12 +54,12 @@ pub(crate) fn frames(
         .collect())
 }
 
-fn frame(still: &Still, canvas: Size, watch: &dyn Watch) -> Result<Frame, Error> {
+fn frame(still: &Still, canvas: Size, limits: &Limits, watch: &dyn Watch) -> Result<Frame, Error> {
     watch.check()?;
     let index = still.index;
-    let decoded = decode(still.bytes, &still.info, Color::Srgb);
-    let decoded = decoded.map_err(|fault| Error::Source { index, fault })?;
+    let decoded = decode(still.bytes, &still.info, Color::Srgb, limits, watch);
     watch.check()?;
+    let decoded = decoded.map_err(|fault| Error::Source { index, fault })?;
     let orientation = Orientation::from_exif(still.info.orientation.into());
     let frame = raster::without_needless_alpha(decoded.frame);
     let frame = raster::orient(with_colors(frame), orientation);

@@ -21,8 +21,9 @@ pub fn average_color(
     let object = |fault| Error::Source { index: 0, fault };
     let info = prepare::accept(bytes, limits).map_err(object)?;
     watch.check()?;
-    let frame = decode(bytes, &info, Color::Srgb).map_err(object)?.frame;
+    let decoded = decode(bytes, &info, Color::Srgb, limits, watch);
     watch.check()?;
+    let frame = decoded.map_err(object)?.frame;
     let mut sums = [0_u64; 3];
     for pixel in frame.pixels().chunks_exact(frame.layout().channels()) {
         let rgb = match frame.layout() {

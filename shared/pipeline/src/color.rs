@@ -1,6 +1,10 @@
 //! Bringing pixels to sRGB, by their ICC profile, over the crate `moxcms`.
 
-use moxcms::{ColorProfile, DataColorSpace, Layout as Channels, TransformOptions};
+use std::sync::Arc;
+
+use moxcms::{
+    ColorProfile, DataColorSpace, Layout as Channels, TransformExecutor, TransformOptions,
+};
 use raster::{Frame, Layout, Size};
 
 /// What the pixels of a profile are, by its header (ICC.1, 7.2.6).
@@ -45,33 +49,36 @@ fn gray_to_srgb(mut frame: Frame, profile: &ColorProfile) -> Frame {
     frame
 }
 
-/// RGB or RGBA of 16 bits a channel, in sRGB and 8 bits.
-pub(crate) fn wide_to_srgb(wide: &[u16], size: Size, layout: Layout, icc: Option<&[u8]>) -> Frame {
+/// Brings rows of 16 bits a channel to sRGB.
+pub(crate) struct Wide(Arc<dyn TransformExecutor<u16> + Send + Sync>);
+
+impl Wide {
+    pub(crate) fn row(&self, row: Vec<u16>) -> Vec<u16> {
+        let mut converted = vec![0; row.len()];
+        match self.0.transform(&row, &mut converted) {
+            Ok(()) => converted,
+            Err(_) => row,
+        }
+    }
+}
+
+/// For pixels of this profile; `None` where it is broken or the layout is gray.
+pub(crate) fn wide_to_srgb(icc: &[u8], layout: Layout) -> Option<Wide> {
     let channels = match layout {
-        Layout::Rgb => Some(Channels::Rgb),
-        Layout::Rgba => Some(Channels::Rgba),
-        Layout::Gray => None,
+        Layout::Rgb => Channels::Rgb,
+        Layout::Rgba => Channels::Rgba,
+        Layout::Gray => return None,
     };
-    let converted = icc
-        .and_then(profile)
-        .zip(channels)
-        .and_then(|(profile, channels)| {
-            let srgb = ColorProfile::new_srgb();
-            let transform = profile
-                .create_transform_16bit(channels, &srgb, channels, TransformOptions::default())
-                .ok()?;
-            let mut converted = vec![0; wide.len()];
-            transform.transform(wide, &mut converted).ok()?;
-            Some(converted)
-        });
-    let wide = converted.as_deref().unwrap_or(wide);
-    Frame::new(size, layout, narrow(wide)).expect("as many values as there were")
+    let srgb = ColorProfile::new_srgb();
+    profile(icc)?
+        .create_transform_16bit(channels, &srgb, channels, TransformOptions::default())
+        .ok()
+        .map(Wide)
 }
 
 /// 16 bits to 8, to the nearest.
-pub(crate) fn narrow(wide: &[u16]) -> Vec<u8> {
-    let byte = |value: &u16| ((u32::from(*value) * 255 + 32767) / 65535) as u8;
-    wide.iter().map(byte).collect()
+pub(crate) fn narrow(value: u16) -> u8 {
+    ((u32::from(value) * 255 + 32767) / 65535) as u8
 }
 
 /// Amounts of ink, 255 a full cover, to RGB: by the profile, or as if inks were perfect.

@@ -4,39 +4,67 @@ use std::borrow::Cow;
 
 use codec_jpeg::EncodeOptions;
 use png::{BitDepth, ColorType};
-use raster::{Layout, Orientation, Watch};
+use raster::{Frame, Layout, Orientation, Watch};
 
 use crate::decode::Decoded;
 use crate::plan::Target;
 use crate::probe::exif;
-use crate::{Error, Fault, Format, Options};
+use crate::{Error, Fault, Format, Limits, Options, color};
 
 /// What lies behind transparent pixels of a JPG.
 const WHITE: [u8; 3] = [255; 3];
 
-/// Encodes a picture, turned, with its profile and its EXIF.
+/// Turns the pixels and, where they were turned, resets the orientation in EXIF. `strip` leaves of EXIF only what turns
+/// the picture still.
+pub(crate) fn turn(decoded: Decoded, orientation: Orientation, strip: bool) -> Decoded {
+    let turned = orientation != Orientation::Normal;
+    let exif = decoded.exif.and_then(|mut exif| {
+        if turned {
+            exif::reset_orientation(&mut exif);
+        }
+        if strip {
+            exif::orientation_alone(&exif)
+        } else {
+            Some(exif)
+        }
+    });
+    Decoded {
+        frame: raster::orient(decoded.frame, orientation),
+        exif,
+        ..decoded
+    }
+}
+
+/// Encodes a picture with its profile and its EXIF.
+///
+/// What does not fit a JPEG's segments does not keep the picture from being one: EXIF is left out but for the
+/// orientation, and pixels with such a profile become sRGB.
 pub(crate) fn encode(
     decoded: Decoded,
     target: Target,
-    orientation: Orientation,
+    limits: &Limits,
     options: &Options,
     watch: &dyn Watch,
 ) -> Result<Vec<u8>, Error> {
     let Decoded {
-        frame,
-        icc,
+        mut frame,
+        mut icc,
         mut exif,
+        gray,
     } = decoded;
-    let frame = raster::orient(frame, orientation);
-    if let Some(exif) = &mut exif
-        && orientation != Orientation::Normal
-    {
-        exif::reset_orientation(exif);
-    }
-    watch.check()?;
     match target {
         Target::Jpeg { process, quality } => {
-            let frame = raster::flatten(frame, WHITE);
+            if let Some(profile) = icc.take_if(|icc| icc.len() > codec_jpeg::MAX_ICC_BYTES) {
+                frame = color::to_srgb(frame, &profile);
+            }
+            if let Some(whole) = exif.take_if(|exif| exif.len() > codec_jpeg::MAX_EXIF_BYTES) {
+                exif = exif::orientation_alone(&whole);
+            }
+            // A profile is for the layout that the pixels have.
+            if gray && icc.is_none() {
+                frame = gray_over_white(frame);
+            }
+            let held = frame.pixels().len() as u64;
             let options = EncodeOptions {
                 quality,
                 process,
@@ -46,6 +74,7 @@ pub(crate) fn encode(
                 exif,
                 simd: options.simd,
                 threads: options.threads,
+                max_bytes: limits.max_memory_bytes.saturating_sub(held),
                 ..EncodeOptions::default()
             };
             codec_jpeg::encode(&frame, &options, watch).map_err(jpeg_error)
@@ -76,11 +105,47 @@ pub(crate) fn encode(
     }
 }
 
+/// One channel of a picture whose colors are all gray, over white where it is transparent.
+fn gray_over_white(frame: Frame) -> Frame {
+    let size = frame.size();
+    let channels = frame.layout().channels();
+    let with_alpha = frame.layout() == Layout::Rgba;
+    let mut pixels = frame.into_pixels();
+    let count = pixels.len() / channels;
+    for at in 0..count {
+        let gray = pixels[at * channels];
+        pixels[at] = if with_alpha {
+            let alpha = u32::from(pixels[at * channels + 3]);
+            ((u32::from(gray) * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+        } else {
+            gray
+        };
+    }
+    pixels.truncate(count);
+    Frame::new(size, Layout::Gray, pixels).expect("a byte for each pixel")
+}
+
 /// What the JPEG codec's refusals mean for the object.
 pub(crate) fn jpeg_error(error: codec_jpeg::Error) -> Error {
+    match jpeg_fault(error) {
+        Ok(fault) => Error::Source { index: 0, fault },
+        Err(error) => error,
+    }
+}
+
+/// What is wrong with the source, if that is what the JPEG codec says.
+pub(crate) fn jpeg_fault(error: codec_jpeg::Error) -> Result<Fault, Error> {
     let format = Format::Jpeg;
-    let fault = match error {
-        codec_jpeg::Error::Stopped(stopped) => return Error::Stopped(stopped),
+    Ok(match error {
+        codec_jpeg::Error::Stopped(stopped) => return Err(Error::Stopped(stopped)),
+        codec_jpeg::Error::TooManyPasses { max_passes } => Fault::TooManyPasses { max: max_passes },
+        codec_jpeg::Error::TooMuchMemory {
+            found_bytes,
+            max_bytes,
+        } => Fault::TooMuchMemory {
+            found: found_bytes,
+            max: max_bytes,
+        },
         codec_jpeg::Error::Malformed(reason) => Fault::Broken { format, reason },
         codec_jpeg::Error::Unsupported(reason) => Fault::Unsupported { format, reason },
         codec_jpeg::Error::TooManyPixels { found, max_pixels } => Fault::TooManyPixels {
@@ -89,15 +154,10 @@ pub(crate) fn jpeg_error(error: codec_jpeg::Error) -> Error {
         },
         codec_jpeg::Error::TooManyScans { max_scans } => Fault::TooManyScans { max: max_scans },
         codec_jpeg::Error::TooLarge(found) => Fault::SideTooLong { found, max: 65535 },
-        // An ICC profile or EXIF that came from a PNG, say, and does not fit a JPEG's segments.
-        error @ codec_jpeg::Error::SegmentTooLarge { .. } => {
+        // What would not fit was left out before; a quality is checked with the rule.
+        error @ (codec_jpeg::Error::SegmentTooLarge { .. } | codec_jpeg::Error::Quality(_)) => {
             let reason = error.to_string();
-            Fault::Unsupported { format, reason }
+            return Err(Error::Encoder { format, reason });
         }
-        error @ codec_jpeg::Error::Quality(_) => {
-            let reason = error.to_string();
-            return Error::Encoder { format, reason };
-        }
-    };
-    Error::Source { index: 0, fault }
+    })
 }

@@ -128,6 +128,20 @@ pub enum Fault {
         /// What is allowed.
         max: u64,
     },
+    /// A picture that takes too much memory to work on.
+    #[error("it takes {found} bytes of memory or more; at most {max} are allowed")]
+    TooMuchMemory {
+        /// What it takes, as far as that is known.
+        found: u64,
+        /// What is allowed.
+        max: u64,
+    },
+    /// A JPEG whose scans ask for too much work.
+    #[error("its scans go over the picture more than {max} times; a JPEG may at most so often")]
+    TooManyPasses {
+        /// What is allowed.
+        max: u32,
+    },
     /// A JPEG with too many scans.
     #[error("more than {max} scans; a JPEG has at most that many")]
     TooManyScans {

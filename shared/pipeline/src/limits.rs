@@ -23,6 +23,9 @@ pub struct Limits {
     pub max_frame_side: u32,
     /// Scans of a JPEG source at most.
     pub max_scans: u32,
+    /// Bytes of memory at most that the work on one still takes, beside its source and its result. Checked from
+    /// headers and, for the coefficients of a JPEG, again while they come.
+    pub max_memory_bytes: u64,
 }
 
 impl Default for Limits {
@@ -37,6 +40,7 @@ impl Default for Limits {
             max_frames: 20,
             max_frame_side: 1080,
             max_scans: 100,
+            max_memory_bytes: 3 << 29,
         }
     }
 }
@@ -49,6 +53,25 @@ impl Limits {
             return Err(Fault::TooManyBytes { found, max });
         }
         Ok(())
+    }
+
+    /// Refuses work that takes `found` bytes of memory.
+    pub(crate) fn check_memory(&self, found: u64) -> Result<(), Fault> {
+        let max = self.max_memory_bytes;
+        if found > max {
+            return Err(Fault::TooMuchMemory { found, max });
+        }
+        Ok(())
+    }
+
+    /// The limits of the codec that re-codes JPEGs.
+    pub(crate) fn of_jpeg(&self) -> codec_jpeg::Limits {
+        codec_jpeg::Limits {
+            max_pixels: self.max_pixels,
+            max_scans: self.max_scans,
+            max_bytes: self.max_memory_bytes,
+            ..codec_jpeg::Limits::default()
+        }
     }
 
     /// Refuses a source whose headers announce too much.

@@ -89,7 +89,7 @@ pub fn prepare(
                     .chain(rest)
                     .map(|(index, bytes, info)| Still { index, bytes, info })
                     .collect();
-                let frames = animate::frames(&stills, duration, options.threads, watch)?;
+                let frames = animate::frames(&stills, duration, limits, options.threads, watch)?;
                 let prepared = Prepared::animation(frames, options);
                 if steps.peek().is_none() {
                     return Ok(prepared);
@@ -135,22 +135,12 @@ fn execute(
                 damage: Damage::Refuse,
                 simd: options.simd,
                 threads: options.threads,
-                limits: codec_jpeg::Limits {
-                    max_pixels: limits.max_pixels,
-                    max_scans: limits.max_scans,
-                    ..codec_jpeg::Limits::default()
-                },
+                limits: limits.of_jpeg(),
             };
             match codec_jpeg::transcode(bytes, &transcode_options, watch) {
-                Ok(made) => {
-                    let wanted = process == plan::process_of(info.progressive);
-                    let gained = made.bytes.len() < bytes.len();
-                    return Ok(if gained || !wanted || metadata == Metadata::Essential {
-                        Bytes::from(made.bytes)
-                    } else {
-                        bytes.clone()
-                    });
-                }
+                // The source's own memory serves where nothing changed.
+                Ok(made) if made.bytes == *bytes => return Ok(bytes.clone()),
+                Ok(made) => return Ok(Bytes::from(made.bytes)),
                 // What the transcoder does not take may still be decoded, and is then encoded anew.
                 Err(codec_jpeg::Error::Unsupported(_)) => {
                     let target = Target::Jpeg {
@@ -169,13 +159,18 @@ fn execute(
             strip,
         } => (target, orientation, strip),
     };
-    let decoded = decode(bytes, info, Color::Kept);
-    let mut decoded = decoded.map_err(|fault| Error::Source { index: 0, fault })?;
+    let object = |fault| Error::Source { index: 0, fault };
+    let decoded = decode(bytes, info, Color::Kept, limits, watch);
+    // A decoder that was stopped has a fault to tell, which is none.
     watch.check()?;
-    if strip {
-        decoded.exif = None;
+    let decoded = decoded.map_err(object)?;
+    if orientation != Orientation::Normal {
+        let bytes = decoded.frame.pixels().len() as u64;
+        limits.check_memory(2 * bytes).map_err(object)?;
     }
-    encode::encode(decoded, target, orientation, options, watch).map(Bytes::from)
+    let decoded = encode::turn(decoded, orientation, strip);
+    watch.check()?;
+    encode::encode(decoded, target, limits, options, watch).map(Bytes::from)
 }
 
 /// What the result is.

@@ -377,3 +377,233 @@ proptest! {
         }
     }
 }
+
+/// A progressive JPEG with its last scan so many times more.
+fn with_more_scans(more: usize) -> Bytes {
+    let jpeg = Jpeg {
+        progressive: true,
+        ..Jpeg::default()
+    };
+    let source = jpeg.encode(24, 20);
+    let end = source.len() - 2;
+    let last = source.windows(2).rposition(|pair| pair == [0xFF, 0xDA]);
+    let last = &source[last.unwrap()..end];
+    [&source[..end], &last.repeat(more), &source[end..]]
+        .concat()
+        .into()
+}
+
+#[test]
+fn counts_scans_whatever_is_asked_for() {
+    let message = "the object: more than 100 scans; a JPEG has at most that many";
+    for rule in [
+        "imageMogr2/interlace/1",
+        "imageMogr2/quality/50!",
+        "imageMogr2/format/png",
+    ] {
+        refuses(rule, &[with_more_scans(100)], message);
+    }
+    let source = [with_more_scans(100), common::flat(24, 20, [9; 4])];
+    refuses(&common::animate(50, 1), &source, message);
+    let average = pipeline::average_color(&source[0], &Limits::default(), &Unwatched);
+    assert_eq!(average.unwrap_err().to_string(), message);
+}
+
+/// Stops after some calls.
+struct After(std::sync::atomic::AtomicUsize);
+
+impl raster::Watch for After {
+    fn check(&self) -> Result<(), raster::Stopped> {
+        let before = self.0.load(std::sync::atomic::Ordering::Relaxed);
+        let left = before.checked_sub(1).ok_or(raster::Stopped::Deadline)?;
+        self.0.store(left, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+#[test]
+fn decoders_are_stopped_on_their_way() {
+    let slow = Bytes::from_static(include_bytes!("fixtures/fine_chroma.jpg"));
+    let jpeg = |progressive| {
+        let jpeg = Jpeg {
+            progressive,
+            ..Jpeg::default()
+        };
+        jpeg.encode(200, 150)
+    };
+    let rows = common::png(40, 100, ColorType::Rgb, &common::rgb(40, 100));
+    for (source, rule) in [
+        (jpeg(false), "imageMogr2/format/png"),
+        (jpeg(true), "imageMogr2/format/png"),
+        (slow, "imageMogr2/format/png"),
+        (rows, "imageMogr2/format/jpg"),
+    ] {
+        let rule = Rule::parse(rule).unwrap();
+        let (limits, options) = (Limits::default(), Options::default());
+        let source = [source];
+        // The pipeline itself asks a few times; decoders ask for rows, or every few bytes.
+        for calls in 0..35 {
+            let watch = After(calls.into());
+            let error = pipeline::prepare(&source, &rule, &limits, &options, &watch);
+            let error = error
+                .err()
+                .unwrap_or_else(|| panic!("{} bytes, {calls} calls", source[0].len()));
+            assert!(
+                matches!(error, pipeline::Error::Stopped(raster::Stopped::Deadline)),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn holds_memory_to_its_limit() {
+    #[track_caller]
+    fn takes(source: &Bytes, rule: &str, bytes: u64) {
+        let rule = Rule::parse(rule).unwrap();
+        let run = |max_memory_bytes: u64| {
+            let limits = Limits {
+                max_memory_bytes,
+                ..Limits::default()
+            };
+            let options = Options::default();
+            let source = std::slice::from_ref(source);
+            pipeline::prepare(source, &rule, &limits, &options, &Unwatched).map(|_| ())
+        };
+        let max = bytes - 1;
+        let message = format!(
+            "the object: it takes {bytes} bytes of memory or more; at most {max} are allowed"
+        );
+        assert_eq!(run(max).unwrap_err().to_string(), message);
+        run(100 * bytes).unwrap();
+    }
+    let wide = |info: &mut png::Info| info.bit_depth = png::BitDepth::Sixteen;
+    let rgba = common::png_with(40, 30, ColorType::Rgba, &[7; 9600], wide);
+    // As 8 bits a channel, whatever is stored.
+    takes(&rgba, "imageMogr2/format/jpg", 4800);
+    let gray = common::png(40, 30, ColorType::Grayscale, &[7; 1200]);
+    takes(&gray, "imageMogr2/format/jpg", 1200);
+    let webp = as_format(ImageFormat::WebP, 40, 30, filled(40, 30, [1, 2, 3, 255]));
+    takes(&webp, "imageMogr2/format/jpg", 9600);
+    let jpeg = |progressive| {
+        let jpeg = Jpeg {
+            progressive,
+            ..Jpeg::default()
+        };
+        jpeg.encode(40, 30)
+    };
+    takes(&jpeg(false), "imageMogr2/format/png", 3600);
+    // At quality 80 `jpeg-encoder` stores chroma at half the width and height.
+    takes(&jpeg(true), "imageMogr2/format/png", 3600 + 3 * 1800);
+    // 20 blocks of luma and 2 x 6 of chroma, with 82 bytes each.
+    takes(&jpeg(false), "imageMogr2/interlace/1", 32 * 82);
+}
+
+/// How many components the frame header of a JPEG has.
+fn components(bytes: &[u8]) -> u8 {
+    let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]);
+    bytes[frame.unwrap() + 9]
+}
+
+#[test]
+fn gray_stays_gray() {
+    let ramp: Vec<u8> = (0..=255).collect();
+    let with_alpha =
+        |alpha: u8| -> Vec<u8> { ramp.iter().flat_map(|gray| [*gray, alpha]).collect() };
+    let wide: Vec<u8> = ramp.iter().flat_map(|gray| [*gray, *gray]).collect();
+    let sixteen = |info: &mut png::Info| info.bit_depth = png::BitDepth::Sixteen;
+    let palette = |info: &mut png::Info| {
+        info.palette = Some(
+            (0..=255)
+                .flat_map(|gray| [gray; 3])
+                .collect::<Vec<u8>>()
+                .into(),
+        );
+    };
+    let trns = |info: &mut png::Info| info.trns = Some(vec![0, 0].into());
+    let gray = ColorType::Grayscale;
+    let alpha = ColorType::GrayscaleAlpha;
+    let over_white = |gray: u8| 255 - (255 - gray) / 2;
+    let halves: Vec<u8> = ramp.iter().copied().map(over_white).collect();
+    let black_is_white: Vec<u8> = ramp
+        .iter()
+        .map(|v| if *v == 0 { 255 } else { *v })
+        .collect();
+    for (source, expected) in [
+        (common::png(16, 16, gray, &ramp), &ramp),
+        (common::png_with(16, 16, gray, &wide, sixteen), &ramp),
+        (common::png(16, 16, alpha, &with_alpha(255)), &ramp),
+        (common::png(16, 16, alpha, &with_alpha(128)), &halves),
+        (
+            common::png_with(16, 16, ColorType::Indexed, &ramp, palette),
+            &ramp,
+        ),
+        (common::png_with(16, 16, gray, &ramp, trns), &black_is_white),
+    ] {
+        let bytes = run("imageMogr2/format/jpg/quality/100", &[source]);
+        assert_eq!(components(&bytes), 1);
+        let (_, _, pixels) = read_jpeg(&bytes);
+        assert!(distance(&pixels, expected) <= 3);
+    }
+    let colors = |info: &mut png::Info| info.palette = Some(vec![0, 0, 0, 7, 8, 9].into());
+    let source = common::png_with(16, 16, ColorType::Indexed, &[1; 256], colors);
+    let bytes = run("imageMogr2/format/jpg", &[source]);
+    assert_eq!(components(&bytes), 3);
+}
+
+#[test]
+fn rows_of_16_bits_and_interlaced_pictures_are_the_same_pixels() {
+    let narrow = common::rgb(40, 30);
+    let wide: Vec<u8> = narrow.iter().flat_map(|value| [*value, *value]).collect();
+    let sixteen = |info: &mut png::Info| info.bit_depth = png::BitDepth::Sixteen;
+    let rule = "imageMogr2/format/jpg";
+    let expected = run(rule, &[common::png(40, 30, ColorType::Rgb, &narrow)]);
+    let rows = common::png_with(40, 30, ColorType::Rgb, &wide, sixteen);
+    let interlaced = Bytes::from_static(include_bytes!("fixtures/interlaced_16.png"));
+    for source in [rows, interlaced] {
+        assert!(run(rule, &[source]) == expected);
+    }
+}
+
+#[test]
+fn exif_that_does_not_fit_a_jpeg_leaves_its_orientation() {
+    let exif = [exif(6), vec![0; 70_000]].concat();
+    let source = common::png_with(40, 30, ColorType::Rgb, &common::rgb(40, 30), |info| {
+        info.exif_metadata = Some(exif.clone().into());
+    });
+    let bytes = run("imageMogr2/format/jpg", std::slice::from_ref(&source));
+    let info = pipeline::probe(&bytes).unwrap();
+    assert_eq!((info.orientation, info.size), (6, Size::new(40, 30)));
+    let bytes = run("imageMogr2/format/jpg/auto-orient", &[source]);
+    let info = pipeline::probe(&bytes).unwrap();
+    assert_eq!((info.orientation, info.size), (1, Size::new(30, 40)));
+}
+
+#[test]
+fn strip_leaves_what_turns_the_picture() {
+    let jpeg = Jpeg {
+        exif: Some([exif(6), b"secret".to_vec()].concat()),
+        ..Jpeg::default()
+    };
+    let source = [jpeg.encode(40, 24)];
+    for (rule, orientation) in [
+        ("imageMogr2/strip", 6),
+        ("imageMogr2/strip/quality/50", 6),
+        ("imageMogr2/strip/format/png", 6),
+        ("imageMogr2/strip/quality/50/auto-orient", 1),
+    ] {
+        let bytes = run(rule, &source);
+        assert_eq!(pipeline::probe(&bytes).unwrap().orientation, orientation);
+        assert!(!bytes.windows(6).any(|part| part == b"secret"), "{rule}");
+    }
+}
+
+#[test]
+fn interlace_0_gives_what_every_reader_takes() {
+    let jpeg = Jpeg::default().encode(120, 90);
+    let baseline = run("imageMogr2/interlace/0", &[jpeg]);
+    let mut extended = baseline.clone();
+    let frame = extended.windows(2).position(|pair| pair == [0xFF, 0xC0]);
+    extended[frame.unwrap() + 1] = 0xC1;
+    assert!(run("imageMogr2/interlace/0", &[extended.into()]) == baseline);
+}

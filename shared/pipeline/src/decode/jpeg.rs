@@ -2,57 +2,84 @@
 
 use codec_jpeg::{Process, Scans, TranscodeOptions};
 use jpeg_decoder::PixelFormat;
-use raster::{Frame, Layout, Unwatched};
-use zune_core::bytestream::ZCursor;
+use raster::{Frame, Layout, Watch};
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
 use super::Decoded;
+use super::watched::Watched;
+use crate::encode::jpeg_fault;
 use crate::probe::broken;
 use crate::probe::jpeg::Header;
-use crate::{Fault, Format, color};
-
-/// Scans that are read; the transcoder has a limit of its own, and files in order have about ten.
-const MAX_SCANS: usize = 1000;
+use crate::{Fault, Format, Limits, color};
 
 /// Decodes with the first of these that can: the fast decoder; the same after our own codec has written the file anew;
-/// a slower decoder.
+/// a slower decoder. None begins before size, scans and memory are known to be within `limits`.
 ///
 /// The fast one shows nonsense, and says nothing, where a sequential picture comes in several scans
 /// (`several_scans.jpg`) or where the first component is not the finest (`fine_chroma.jpg`). It
 /// refuses sampling factors of 3, lossless coding, a height behind the picture, files without Huffman tables.
-pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Fault> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Result<Decoded, Fault> {
     let header = Header::read(bytes)?;
     refuse_unsupported(&header)?;
+    let in_order = match codec_jpeg::check_limits(bytes, &limits.of_jpeg()) {
+        Ok(()) => true,
+        // Scans may follow that were not counted. The fast decoder has a limit of its own for them.
+        Err(codec_jpeg::Error::Malformed(_) | codec_jpeg::Error::Unsupported(_)) => false,
+        Err(error) => {
+            return Err(
+                jpeg_fault(error).unwrap_or_else(|error| broken(Format::Jpeg, error.to_string()))
+            );
+        }
+    };
     let in_parts = header.process <= 1 && header.first_scan < header.components;
+    limits.check_memory(memory(&header, in_parts))?;
     let mut fault = None;
     if !header.first_is_coarse && header.process != 3 {
         if !in_parts {
-            match fast(bytes, &header) {
+            match fast(bytes, &header, limits, watch) {
                 Ok(decoded) => return Ok(decoded),
                 Err(error) => fault = Some(error),
             }
         }
-        let anew = anew(bytes).and_then(|bytes| fast(&bytes, &header).ok());
-        if let Some(decoded) = anew {
+        let anew = anew(bytes, limits, watch);
+        if let Some(decoded) = anew.and_then(|bytes| fast(&bytes, &header, limits, watch).ok()) {
             return Ok(decoded);
         }
     }
-    slow(bytes, &header).ok_or_else(|| {
+    let decoded = in_order.then(|| slow(bytes, &header, watch)).flatten();
+    decoded.ok_or_else(|| {
         fault.unwrap_or_else(|| broken(Format::Jpeg, "its scans are damaged or of a rare kind"))
     })
 }
 
-fn fast(bytes: &[u8], header: &Header) -> Result<Decoded, Fault> {
+/// Bytes that decoding takes: the pixels, CMYK as RGB once more; unless each row of MCUs is complete when it was read,
+/// a coefficient of two bytes for each sample, and in the slower decoder the samples.
+fn memory(header: &Header, in_parts: bool) -> u64 {
+    let channels = match header.components {
+        4 => 7,
+        components => u64::from(components),
+    };
+    let in_one_go = header.process <= 1 && !in_parts && !header.first_is_coarse;
+    let whole = if in_one_go { 0 } else { 3 * header.samples() };
+    header.size.pixels() * channels + whole
+}
+
+fn fast(
+    bytes: &[u8],
+    header: &Header,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Decoded, Fault> {
     // Strict: what is missing or contradicts itself is an error, and not gray.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::MAX)
         .set_max_height(usize::MAX)
-        .jpeg_set_max_scans(MAX_SCANS);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+        .jpeg_set_max_scans(limits.max_scans as usize);
+    let mut decoder = JpegDecoder::new_with_options(Watched::new(bytes, watch), options);
     decoder.decode_headers().map_err(fault)?;
     let found = decoder.input_colorspace();
     let wanted = match found {
@@ -75,6 +102,7 @@ fn fast(bytes: &[u8], header: &Header) -> Result<Decoded, Fault> {
                 frame: color::cmyk_to_srgb(&inks, header.size, header.icc().as_deref()),
                 icc: None,
                 exif: header.exif.map(<[u8]>::to_vec),
+                gray: false,
             });
         }
     };
@@ -84,22 +112,24 @@ fn fast(bytes: &[u8], header: &Header) -> Result<Decoded, Fault> {
         frame,
         icc: header.icc(),
         exif: header.exif.map(<[u8]>::to_vec),
+        gray: layout == Layout::Gray,
     })
 }
 
 /// The same coefficients in an ordinary progressive file. What is damaged stays refused.
-fn anew(bytes: &[u8]) -> Option<Vec<u8>> {
+fn anew(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Option<Vec<u8>> {
     let options = TranscodeOptions {
         process: Some(Process::Progressive),
         scans: Scans::Standard,
+        limits: limits.of_jpeg(),
         ..TranscodeOptions::default()
     };
-    let made = codec_jpeg::transcode(bytes, &options, &Unwatched).ok()?;
+    let made = codec_jpeg::transcode(bytes, &options, watch).ok()?;
     Some(made.bytes)
 }
 
-fn slow(bytes: &[u8], header: &Header) -> Option<Decoded> {
-    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+fn slow(bytes: &[u8], header: &Header, watch: &dyn Watch) -> Option<Decoded> {
+    let mut decoder = jpeg_decoder::Decoder::new(Watched::new(bytes, watch));
     let pixels = decoder.decode().ok()?;
     let layout = match decoder.info()?.pixel_format {
         PixelFormat::L8 => Layout::Gray,
@@ -110,6 +140,7 @@ fn slow(bytes: &[u8], header: &Header) -> Option<Decoded> {
         frame: Frame::new(header.size, layout, pixels)?,
         icc: header.icc(),
         exif: header.exif.map(<[u8]>::to_vec),
+        gray: layout == Layout::Gray,
     })
 }
 

@@ -3,10 +3,11 @@
 mod jpeg;
 mod other;
 mod png;
+mod watched;
 
-use raster::{Frame, Layout};
+use raster::{Frame, Layout, Watch};
 
-use crate::{Fault, Format, SourceInfo, color};
+use crate::{Fault, Format, Limits, SourceInfo, color};
 
 /// A picture as stored, before any orientation.
 pub(crate) struct Decoded {
@@ -15,6 +16,8 @@ pub(crate) struct Decoded {
     pub(crate) icc: Option<Vec<u8>>,
     /// EXIF, without the `Exif\0\0` before it.
     pub(crate) exif: Option<Vec<u8>>,
+    /// True where the source says that all its colors are gray, whatever layout the frame has.
+    pub(crate) gray: bool,
 }
 
 /// Which colors the pixels are wanted in.
@@ -26,12 +29,23 @@ pub(crate) enum Color {
     Kept,
 }
 
-/// Decodes a still, or the first frame of an animation. `info` is what its probe said.
-pub(crate) fn decode(bytes: &[u8], info: &SourceInfo, color: Color) -> Result<Decoded, Fault> {
+/// Decodes a still, or the first frame of an animation. `info` is what its probe said. Once `watch` says stop, what
+/// comes back, if anything, means nothing.
+pub(crate) fn decode(
+    bytes: &[u8],
+    info: &SourceInfo,
+    color: Color,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Decoded, Fault> {
     let decoded = match info.format {
-        Format::Jpeg => jpeg::decode(bytes)?,
-        Format::Png => png::decode(bytes, color)?,
-        Format::Gif | Format::WebP | Format::Bmp => other::decode(bytes, info)?,
+        Format::Jpeg => jpeg::decode(bytes, limits, watch)?,
+        Format::Png => png::decode(bytes, color, limits, watch)?,
+        Format::Gif | Format::WebP | Format::Bmp => {
+            // The decoder holds the picture and as much again at most.
+            limits.check_memory(info.size.pixels() * 8)?;
+            other::decode(bytes, info)?
+        }
     };
     if decoded.frame.size() != info.size {
         let found = decoded.frame.size();
@@ -42,11 +56,14 @@ pub(crate) fn decode(bytes: &[u8], info: &SourceInfo, color: Color) -> Result<De
         return Err(crate::probe::broken(info.format, reason));
     }
     Ok(match &decoded.icc {
-        Some(icc) if color == Color::Srgb || !fits(icc, decoded.frame.layout()) => Decoded {
-            frame: color::to_srgb(decoded.frame, icc),
-            icc: None,
-            exif: decoded.exif,
-        },
+        Some(icc) if color == Color::Srgb || !fits(icc, decoded.frame.layout()) => {
+            limits.check_memory(2 * decoded.frame.pixels().len() as u64)?;
+            Decoded {
+                frame: color::to_srgb(decoded.frame, icc),
+                icc: None,
+                ..decoded
+            }
+        }
         _ => decoded,
     })
 }

@@ -49,6 +49,7 @@ fn read(mut decoder: impl ImageDecoder, info: &SourceInfo) -> Result<Decoded, Fa
         frame: raster::without_needless_alpha(frame),
         icc,
         exif,
+        gray: false,
     })
 }
 

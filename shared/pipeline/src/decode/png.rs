@@ -2,65 +2,137 @@
 
 use std::io::Cursor;
 
-use png::{BitDepth, ColorType, Decoder, DecodingError, Limits, Transformations};
-use raster::{Frame, Layout, Size};
+use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
+use raster::{Frame, Layout, Size, Watch};
 
 use super::{Color, Decoded};
 use crate::probe::broken;
-use crate::{Fault, Format, color};
+use crate::{Fault, Format, Limits, color};
 
 /// Bytes that the decoder may take for itself: a row or two, and a color profile.
 const MAX_OWN_BYTES: usize = 64 << 20;
 
-pub(super) fn decode(bytes: &[u8], wanted: Color) -> Result<Decoded, Fault> {
-    let limits = Limits {
+pub(super) fn decode(
+    bytes: &[u8],
+    wanted: Color,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Decoded, Fault> {
+    let own_limits = png::Limits {
         bytes: MAX_OWN_BYTES,
     };
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), limits);
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), own_limits);
     decoder.set_ignore_text_chunk(true);
     decoder.set_transformations(Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(fault)?;
-    let len = reader.output_buffer_size();
-    let mut bytes = vec![0; len.ok_or_else(|| broken(Format::Png, "it is too large"))?];
-    let output = reader.next_frame(&mut bytes).map_err(fault)?;
-    bytes.truncate(output.buffer_size());
-    // EXIF may stand behind the pixels; damage there loses nothing that is shown.
-    let _ = reader.finish();
+    let (color, depth) = reader.output_color_type();
     let info = reader.info();
+    let size = Size::new(info.width, info.height);
+    let interlaced = info.interlaced;
+    let gray = match info.color_type {
+        ColorType::Grayscale | ColorType::GrayscaleAlpha => true,
+        ColorType::Indexed => info.palette.as_deref().is_some_and(is_gray),
+        ColorType::Rgb | ColorType::Rgba => false,
+    };
     let mut icc = info.icc_profile.as_deref().map(<[u8]>::to_vec);
-    let exif = info.exif_metadata.as_deref().map(<[u8]>::to_vec);
-    let size = Size::new(output.width, output.height);
-    let frame = if output.bit_depth == BitDepth::Sixteen {
-        let wide = bytes.as_chunks().0.iter().map(|b| u16::from_be_bytes(*b));
-        let (wide, layout) = spread(wide.collect(), output.color_type);
-        if wanted == Color::Srgb && matches!(output.color_type, ColorType::Rgb | ColorType::Rgba) {
-            let icc = icc.take();
-            Some(color::wide_to_srgb(&wide, size, layout, icc.as_deref()))
-        } else {
-            Frame::new(size, layout, color::narrow(&wide))
+    let mut rows = Rows {
+        color,
+        wide: depth == BitDepth::Sixteen,
+        convert: None,
+        pixels: Vec::new(),
+    };
+    if rows.wide && wanted == Color::Srgb && matches!(color, ColorType::Rgb | ColorType::Rgba) {
+        // Before rounding to 8 bits.
+        rows.convert = icc
+            .take()
+            .and_then(|icc| color::wide_to_srgb(&icc, rows.layout()));
+    }
+    let len = size.pixels() * rows.layout().channels() as u64;
+    let stored = reader.output_buffer_size().filter(|_| interlaced);
+    limits.check_memory(len + stored.unwrap_or(0) as u64)?;
+    rows.pixels.reserve_exact(len as usize);
+    if interlaced {
+        let mut stored = vec![0; stored.ok_or_else(|| broken(Format::Png, "it is too large"))?];
+        let output = reader.next_frame(&mut stored).map_err(fault)?;
+        watch_rows(watch)?;
+        for row in stored.chunks_exact(output.line_size) {
+            rows.add(row);
         }
     } else {
-        let (bytes, layout) = spread(bytes, output.color_type);
-        Frame::new(size, layout, bytes)
-    };
+        while let Some(row) = reader.next_row().map_err(fault)? {
+            watch_rows(watch)?;
+            rows.add(row.data());
+        }
+    }
+    // EXIF may stand behind the pixels; damage there loses nothing that is shown.
+    let _ = reader.finish();
+    let exif = reader.info().exif_metadata.as_deref().map(<[u8]>::to_vec);
+    let layout = rows.layout();
+    let frame = Frame::new(size, layout, rows.pixels);
     let frame = frame.ok_or_else(|| broken(Format::Png, "it has too few pixels"))?;
-    Ok(Decoded { frame, icc, exif })
+    Ok(Decoded {
+        frame,
+        icc,
+        exif,
+        gray,
+    })
 }
 
-/// Gray with alpha as RGBA; everything else as it is.
-fn spread<T: Copy>(values: Vec<T>, color: ColorType) -> (Vec<T>, Layout) {
-    match color {
-        ColorType::Grayscale => (values, Layout::Gray),
-        ColorType::GrayscaleAlpha => {
-            let pairs = values.as_chunks::<2>().0;
-            let spread = pairs
-                .iter()
-                .flat_map(|[gray, alpha]| [*gray, *gray, *gray, *alpha]);
-            (spread.collect(), Layout::Rgba)
+/// The caller asks the watch again, and says why it stopped.
+fn watch_rows(watch: &dyn Watch) -> Result<(), Fault> {
+    watch
+        .check()
+        .map_err(|stopped| broken(Format::Png, stopped.to_string()))
+}
+
+/// True where every entry of the palette is gray.
+fn is_gray(palette: &[u8]) -> bool {
+    let mut entries = palette.as_chunks::<3>().0.iter();
+    entries.all(|[red, green, blue]| red == green && green == blue)
+}
+
+/// Pixels of 8 bits a channel, made of stored rows.
+struct Rows {
+    /// What the decoder gives.
+    color: ColorType,
+    /// True where it gives 16 bits a channel.
+    wide: bool,
+    convert: Option<color::Wide>,
+    pixels: Vec<u8>,
+}
+
+impl Rows {
+    /// Gray with alpha becomes RGBA; everything else stays as it is.
+    fn layout(&self) -> Layout {
+        match self.color {
+            ColorType::Grayscale => Layout::Gray,
+            // `EXPAND` leaves no palette.
+            ColorType::Rgb | ColorType::Indexed => Layout::Rgb,
+            ColorType::GrayscaleAlpha | ColorType::Rgba => Layout::Rgba,
         }
-        // `EXPAND` leaves no palette.
-        ColorType::Rgb | ColorType::Indexed => (values, Layout::Rgb),
-        ColorType::Rgba => (values, Layout::Rgba),
+    }
+
+    fn add(&mut self, row: &[u8]) {
+        if self.wide {
+            let wide = row.as_chunks().0.iter().map(|b| u16::from_be_bytes(*b));
+            let mut wide: Vec<u16> = wide.collect();
+            if let Some(convert) = &self.convert {
+                wide = convert.row(wide);
+            }
+            self.add_narrow(wide.iter().map(|value| color::narrow(*value)));
+        } else {
+            self.add_narrow(row.iter().copied());
+        }
+    }
+
+    fn add_narrow(&mut self, mut row: impl Iterator<Item = u8>) {
+        if self.color == ColorType::GrayscaleAlpha {
+            while let (Some(gray), Some(alpha)) = (row.next(), row.next()) {
+                self.pixels.extend([gray, gray, gray, alpha]);
+            }
+        } else {
+            self.pixels.extend(row);
+        }
     }
 }
 

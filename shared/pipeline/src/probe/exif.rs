@@ -65,6 +65,15 @@ pub(crate) fn reset_orientation(tiff: &mut [u8]) {
     }
 }
 
+/// EXIF with nothing but the orientation, where that turns the picture.
+pub(crate) fn orientation_alone(tiff: &[u8]) -> Option<Vec<u8>> {
+    let value = orientation(tiff);
+    // One directory, of one entry: tag, type, count, value; and no further directory.
+    let mut alone = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    alone.extend([value, 0, 0, 0, 0, 0, 0]);
+    (value > 1).then_some(alone)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -110,6 +119,17 @@ pub(crate) mod tests {
             }
             assert_eq!(orientation(&tiff(99, little)), 1);
         }
+    }
+
+    #[test]
+    fn leaves_the_orientation_alone() {
+        for value in 2..=8 {
+            let alone = orientation_alone(&tiff(value, true)).expect("it turns the picture");
+            assert_eq!(u16::from(orientation(&alone)), value);
+            assert!(alone.len() < 30);
+        }
+        assert_eq!(orientation_alone(&tiff(1, false)), None);
+        assert_eq!(orientation_alone(b"MM"), None);
     }
 
     #[test]

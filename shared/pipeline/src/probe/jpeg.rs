@@ -17,6 +17,9 @@ pub(crate) struct Header<'a> {
     pub(crate) components: u8,
     /// Components in the first scan.
     pub(crate) first_scan: u8,
+    /// Samples of all components for `finest` pixels.
+    samples: u64,
+    finest: u64,
     /// True where a later component has more samples than the first.
     pub(crate) first_is_coarse: bool,
     /// The quantization tables, in zigzag order, as the components name them.
@@ -39,6 +42,8 @@ impl<'a> Header<'a> {
             size: Size::new(0, 0),
             components: 0,
             first_scan: 0,
+            samples: 0,
+            finest: 1,
             first_is_coarse: false,
             tables: [None; 4],
             first_table: 0,
@@ -118,10 +123,21 @@ impl<'a> Header<'a> {
         self.components = *components;
         self.first_table = rest[2];
         let factors = |at: usize| (rest[at] >> 4, rest[at] & 15);
+        let all = (1..rest.len()).step_by(3).map(factors);
+        let (h_max, v_max) = all.clone().fold((1, 1), |(h, v), (other_h, other_v)| {
+            (other_h.max(h), other_v.max(v))
+        });
+        self.samples = all.map(|(h, v)| u64::from(h) * u64::from(v)).sum();
+        self.finest = u64::from(h_max) * u64::from(v_max);
         let first = factors(1);
         let coarse = |other: (u8, u8)| other.0 > first.0 || other.1 > first.1;
         self.first_is_coarse = (4..rest.len()).step_by(3).any(|at| coarse(factors(at)));
         Ok(())
+    }
+
+    /// Samples of all components, about.
+    pub(crate) fn samples(&self) -> u64 {
+        self.size.pixels() * self.samples / self.finest
     }
 
     /// Takes the height from where it stands after the first scan (T.81, B.2.5).
