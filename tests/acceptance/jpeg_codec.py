@@ -5,6 +5,8 @@
 
 For every JPEG that `djpeg` reads without a warning:
 - every way of writing it shows the same pixels (`djpeg -dct int`);
+- the coefficients and quantization tables are the source's: `jpegtran -optimize -copy none` makes the same of both,
+  from the first DQT on, whatever scans and restart markers the source has;
 - a sequential source without restart markers, written with standard scans, is byte for byte what
   `jpegtran -progressive -copy all` writes, from the first DQT on;
 - with smallest scans it is never larger than with standard ones;
@@ -58,6 +60,15 @@ def dc_only(data):
     return bool(ends) and not any(ends)
 
 
+def coefficients(path, work):
+    """A standard form of all coefficients and quantization tables: a baseline file, from its first DQT on."""
+    out = os.path.join(work, "coefficients.jpg")
+    if run(["jpegtran", "-optimize", "-copy", "none", "-outfile", out, path]).returncode != 0:
+        return None
+    made = open(out, "rb").read()
+    return made[segments(made)[3]:]
+
+
 def check(path, command, work):
     """A list of what is wrong, and a note on what was done."""
     source = open(path, "rb").read()
@@ -91,6 +102,12 @@ def check(path, command, work):
     if len(made["smallest"]) > len(made["standard"]):
         wrong.append(f"smallest has {len(made['smallest'])} bytes, standard {len(made['standard'])}")
     note = "pixels"
+    expected = coefficients(path, work)
+    if legal and expected:
+        note += ", coefficients"
+        for way in made:
+            if coefficients(os.path.join(work, way + ".jpg"), work) != expected:
+                wrong.append(f"{way}: other coefficients")
     _, sof, restarts, _ = segments(source)
     if legal and sof in (0xC0, 0xC1) and not restarts:
         peer = os.path.join(work, "peer.jpg")
