@@ -29,6 +29,8 @@ mod rate_distortion;
 mod scan;
 mod search;
 mod sequential;
+#[doc(hidden)]
+pub mod stages;
 mod transcode;
 mod write;
 

@@ -340,16 +340,17 @@ fn assign_tables(
     (slots, tables.map(|table| table.unwrap_or([1; 64])))
 }
 
-/// The coefficients of a whole file.
-#[cfg(test)]
-pub(crate) fn read_picture(source: &[u8]) -> Result<Picture, Error> {
+/// The coefficients of a whole file, for tests and benches.
+pub(crate) fn read_picture(source: &[u8], kernel: Kernel) -> Result<Picture, Error> {
     let limits = crate::Limits::default();
     let structure = Structure::parse(source, Extent::Whole, Damage::Refuse, &limits)?;
+    let blocks = structure.frame.total_blocks();
+    let budget = Budget::new(blocks, true, 1, limits.max_bytes)?;
     let (picture, _) = decode(
         &structure,
         Damage::Refuse,
-        Kernel::Portable,
-        Budget::new(structure.frame.total_blocks(), true, 1, limits.max_bytes)?,
+        kernel,
+        budget,
         &raster::Unwatched,
     )?;
     Ok(picture)

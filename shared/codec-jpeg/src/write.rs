@@ -446,7 +446,7 @@ mod tests {
                         threads: 1,
                     };
                     let file = write(&picture, [&[]; 2], options, &Unwatched).expect("nobody stops it");
-                    let read = read_picture(&file).expect("it was written by us");
+                    let read = read_picture(&file, Kernel::Portable).expect("it was written by us");
                     prop_assert_eq!(read.components.len(), picture.components.len());
                     for (read, written) in read.components.iter().zip(&picture.components) {
                         prop_assert_eq!(&read.dc, &written.dc);
