@@ -80,11 +80,18 @@ fn main() {
     let mut paths = Vec::new();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
-        if argument == "--rounds" {
-            rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(rounds);
-        } else {
-            files(Path::new(&argument), &mut paths);
+        match argument.as_str() {
+            "--rounds" => rounds = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(rounds),
+            "--corpus" => {
+                let folder = arguments.next().unwrap_or_default();
+                files(Path::new(&folder), &mut paths);
+            }
+            file => files(Path::new(file), &mut paths),
         }
+    }
+    if paths.is_empty() {
+        eprintln!("usage: peers-jpeg [--rounds N] [--corpus DIR] [FILE...]");
+        std::process::exit(2);
     }
     print!("{:<28} {:>9}", "file", "bytes");
     TRANSCODERS.iter().for_each(|(name, _)| print!(" | {name:^20}"));
