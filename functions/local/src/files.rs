@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use pipeline::{Limits, Options, Report, Scans, Simd};
+use pipeline::{Damage, Limits, Options, Report, Scans, Simd};
 use raster::Unwatched;
 use rules::{ImageMogr2, ImageRef, Quality, Rule, Stage};
 
@@ -76,6 +76,9 @@ pub(crate) struct Interlace {
     /// Leave out all metadata that the picture does not need.
     #[arg(long)]
     strip: bool,
+    /// Of a damaged picture keep what can be read, instead of refusing it; the rest is gray.
+    #[arg(long)]
+    keep_damaged: bool,
     #[command(flatten)]
     common: Common,
     /// The picture.
@@ -134,6 +137,11 @@ impl Interlace {
             scans: match self.scans {
                 ScansOption::Standard => Scans::Standard,
                 ScansOption::Smallest => Scans::Smallest,
+            },
+            damage: if self.keep_damaged {
+                Damage::Keep
+            } else {
+                Damage::Refuse
             },
             ..Options::default()
         };
@@ -277,6 +285,11 @@ fn tell(report: &Report, sources: &[Bytes], times: &mut [Duration]) {
     };
     times.sort_unstable();
     let milliseconds = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
+    let larger = if sources.len() == 1 && report.bytes > read as u64 {
+        ", larger than the source"
+    } else {
+        ""
+    };
     let spent = match &*times {
         [] => String::new(),
         [once] => milliseconds(*once),
@@ -289,7 +302,7 @@ fn tell(report: &Report, sources: &[Bytes], times: &mut [Duration]) {
         ),
     };
     eprintln!(
-        "{} {}x{}{frames}: {read} bytes in, {} out; {spent}",
+        "{} {}x{}{frames}: {read} bytes in, {} out{larger}; {spent}",
         info.format.upper_name(),
         info.size.width,
         info.size.height,

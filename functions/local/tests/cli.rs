@@ -83,6 +83,28 @@ fn files_are_worked_on() {
     ]);
     assert_eq!(read("portable.jpg"), read("p.jpg"));
 
+    // Nothing can be made smaller than it is, but for what a form costs.
+    let grown = mogr(&["interlace", &path("p.jpg"), "-m", "0", "-o", &other]);
+    let told = String::from_utf8_lossy(&grown.stderr);
+    assert!(told.contains("larger than the source"), "{told}");
+
+    let half = read("p.jpg");
+    fs::write(path("half.jpg"), &half[..half.len() / 2]).unwrap();
+    fails(
+        &["interlace", &path("half.jpg"), "-o", &other],
+        1,
+        "half.jpg",
+    );
+    prints(&[
+        "interlace",
+        &path("half.jpg"),
+        "-o",
+        &other,
+        "--keep-damaged",
+    ]);
+    prints(&["interlace", &other, "-o", &other]);
+    fs::remove_file(path("half.jpg")).unwrap();
+
     prints(&["encode", &png, "-q", "85", "-o", &path("e.jpg")]);
     assert_eq!(frame_type(&read("e.jpg")), 0);
 

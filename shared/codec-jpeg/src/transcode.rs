@@ -22,8 +22,6 @@ pub struct Transcoded {
     pub size: Size,
     /// What was written.
     pub process: Process,
-    /// True where the file is larger than its source.
-    pub grew: bool,
 }
 
 /// Writes the JPEG `source` in another form, with the same coefficients: every decoder shows the same pixels.
@@ -33,7 +31,8 @@ pub struct Transcoded {
 /// - Keeps the quantization tables, and of the APPn and COM segments what `options.metadata` says. Segments between
 ///   scans come behind the last one. What follows EOI (other pictures, appended files) is dropped.
 /// - Writes optimal Huffman tables and no restart markers.
-/// - Where the source is in the wanted form already and would not become smaller, its own scans are the result.
+/// - Where the source is in the wanted form already and would not become smaller, its own scans are the result. A
+///   baseline source may still grow as a progressive file, and the other way round.
 /// - Memory beside the source and the result: [`Limits::max_bytes`](crate::Limits::max_bytes) has the formula.
 ///
 /// # Errors
@@ -72,7 +71,6 @@ pub fn transcode(
         }
     }
     Ok(Transcoded {
-        grew: bytes.len() > source.len(),
         bytes,
         size: structure.frame.size,
         process: to,

@@ -21,7 +21,7 @@ mod probe;
 
 pub use average::average_color;
 pub use codec_gif::Preset;
-pub use codec_jpeg::{Scans, Simd};
+pub use codec_jpeg::{Damage, Scans, Simd};
 pub use error::{Error, Fault};
 pub use format::Format;
 pub use limits::{Limits, Options};

@@ -1,6 +1,6 @@
 //! What is allowed, and how the work is done.
 
-use crate::{Fault, Format, Preset, Scans, Simd, SourceInfo};
+use crate::{Damage, Fault, Format, Preset, Scans, Simd, SourceInfo};
 
 /// Bounds on what a request may ask for. Every one is checked from headers, before anything is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,8 @@ pub struct Options {
     pub scans: Scans,
     /// Which code runs.
     pub simd: Simd,
+    /// What becomes of a damaged JPEG that is re-coded without touching its pixels.
+    pub damage: Damage,
 }
 
 impl Default for Options {
@@ -132,6 +134,7 @@ impl Default for Options {
             preset: Preset::default(),
             scans: Scans::default(),
             simd: Simd::default(),
+            damage: Damage::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use bytes::Bytes;
 use codec_gif::GifFrame;
-use codec_jpeg::{Damage, Metadata, TranscodeOptions};
+use codec_jpeg::{Metadata, TranscodeOptions};
 use raster::{Orientation, Size, Watch};
 use rules::Rule;
 
@@ -132,7 +132,7 @@ fn execute(
                 process: Some(process),
                 scans: options.scans,
                 metadata,
-                damage: Damage::Refuse,
+                damage: options.damage,
                 simd: options.simd,
                 threads: options.threads,
                 limits: limits.of_jpeg(),

@@ -387,7 +387,7 @@ fn with_more_scans(more: usize) -> Bytes {
     let source = jpeg.encode(24, 20);
     let end = source.len() - 2;
     let last = source.windows(2).rposition(|pair| pair == [0xFF, 0xDA]);
-    let last = &source[last.unwrap()..end];
+    let last = &source[last.expect("it has scans")..end];
     [&source[..end], &last.repeat(more), &source[end..]]
         .concat()
         .into()
@@ -502,7 +502,7 @@ fn holds_memory_to_its_limit() {
 /// How many components the frame header of a JPEG has.
 fn components(bytes: &[u8]) -> u8 {
     let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC0]);
-    bytes[frame.unwrap() + 9]
+    bytes[frame.expect("it is baseline") + 9]
 }
 
 #[test]
