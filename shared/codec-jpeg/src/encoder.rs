@@ -85,26 +85,25 @@ fn coefficients(
     let size = frame.size();
     let gray = frame.layout() == Layout::Gray;
     let (h, v) = factors(frame.layout(), options);
-    let component = |id: u8, (own_h, own_v): (u8, u8)| {
+    let shape = |own_h: u8, own_v: u8| {
         let blocks = |side: u32, own: u8, largest: u8| {
             (side * u32::from(own)).div_ceil(8 * u32::from(largest)) as usize
         };
-        let width = blocks(size.width, own_h, h);
-        let height = blocks(size.height, own_v, v);
-        Component::new(id, (own_h, own_v), u8::from(id > 1), (width, height))
+        (blocks(size.width, own_h, h), blocks(size.height, own_v, v))
     };
-    // Chroma is counted as if it were not rounded up; a row of blocks is nothing beside the rest.
-    let blocks = size.pixels().div_ceil(64);
-    let chroma = if gray {
-        0
-    } else {
-        2 * blocks / u64::from(h * v)
-    };
-    let budget = Budget::new(blocks + chroma, false, options.threads, options.max_bytes)?;
-    let mut components = vec![component(1, (h, v))];
+    let mut shapes = vec![(h, v)];
     if !gray {
-        components.extend([component(2, (1, 1)), component(3, (1, 1))]);
+        shapes.extend([(1, 1); 2]);
     }
+    let blocks = shapes.iter().map(|&(own_h, own_v)| {
+        let (width, height) = shape(own_h, own_v);
+        width as u64 * height as u64
+    });
+    let budget = Budget::new(blocks.sum(), false, options.threads, options.max_bytes)?;
+    let mut components: Vec<Component> = (1..)
+        .zip(shapes)
+        .map(|(id, own)| Component::new(id, own, u8::from(id > 1), shape(own.0, own.1)))
+        .collect();
     let quantizers = quantizers(options.quality);
     let mut strip = Strip::new(size.width as usize, gray, (usize::from(h), usize::from(v)));
     for (row, top) in (0..size.height as usize)

@@ -357,6 +357,16 @@ fn refuses_what_the_format_cannot_hold() {
         ..options.clone()
     };
     refuses(&frame, &quality, "the quality is 101; it is 0 to 100");
+    // A block for each component.
+    let memory = EncodeOptions {
+        max_bytes: 245,
+        ..options.clone()
+    };
+    refuses(
+        &frame,
+        &memory,
+        "the picture takes 246 bytes of memory or more; at most 245 are allowed",
+    );
     let exif = EncodeOptions {
         exif: Some(vec![0; 65_528]),
         ..options.clone()

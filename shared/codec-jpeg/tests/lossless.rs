@@ -425,6 +425,17 @@ fn what_cannot_be_read_behind_a_scan_is_the_end() {
         );
         assert!(kept == cut_off, "{what}");
     }
+    // Scans that were read make up for one that cannot be.
+    let mut pieces = pieces;
+    let last = *places(&pieces, 0xDA).last().expect("it has scans");
+    pieces[last][6] = 3;
+    let kept = keeps_what_is_refused(
+        &pieces.concat(),
+        "not a readable JPEG: a scan uses AC Huffman table 3, which is not defined",
+    );
+    pieces.remove(last);
+    let without = pixels_by_zune(&pieces.concat()).expect("a legal file");
+    assert!(pixels_by_zune(&kept) == Some(without));
 }
 
 #[test]
