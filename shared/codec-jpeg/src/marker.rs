@@ -243,7 +243,8 @@ impl Parser<'_, '_> {
             return malformed(format!("marker FF{marker:02X} between segments"));
         }
         let Some(payload) = read_payload(self.source, &mut self.position) else {
-            if self.damage == Damage::Keep && self.frame.is_some() {
+            let may_end = self.damage == Damage::Keep && self.extent != Extent::Limits;
+            if may_end && self.frame.is_some() {
                 return Ok(Next::End { has_eoi: false });
             }
             return malformed(format!(

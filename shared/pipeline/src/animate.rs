@@ -110,8 +110,9 @@ fn in_parallel<T: Send, E: Send>(
         }
     };
     let mut done: Vec<(usize, Result<T, E>)> = std::thread::scope(|scope| {
+        // Where the system gives no more threads, those that are there do the work.
         let others: Vec<_> = (1..threads.min(count))
-            .map(|_| scope.spawn(worker))
+            .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, worker).ok())
             .collect();
         let mut done = worker();
         for other in others {
