@@ -27,7 +27,7 @@ pub enum Error {
     },
     /// Scans that ask for too much work.
     #[error(
-        "the source's scans go over its blocks more than {max_passes} times, which is what is taken"
+        "the source's scans go over its blocks more than {max_passes} times; at most that often is allowed"
     )]
     TooManyPasses {
         /// What is allowed.

@@ -528,7 +528,7 @@ fn work_is_counted_before_any_is_done() {
     let with = |count: usize| [&frame[..], &scan.repeat(count), b"\xff\xd9"].concat();
     check_limits(&with(44), &limits).expect("44 scans");
     let message =
-        "the source's scans go over its blocks more than 40 times, which is what is taken";
+        "the source's scans go over its blocks more than 40 times; at most that often is allowed";
     for result in [
         check_limits(&with(45), &limits),
         run(&with(45), &TranscodeOptions::default()).map(|_| ()),

@@ -137,7 +137,7 @@ pub enum Fault {
         max: u64,
     },
     /// A JPEG whose scans ask for too much work.
-    #[error("its scans go over the picture more than {max} times; a JPEG may at most so often")]
+    #[error("its scans go over the picture more than {max} times; at most that often is allowed")]
     TooManyPasses {
         /// What is allowed.
         max: u32,

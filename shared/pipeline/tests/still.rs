@@ -82,6 +82,22 @@ fn takes_the_first_frame_of_an_animation() {
     }
 }
 
+#[test]
+fn takes_an_animated_png_for_its_first_picture() {
+    let colors = [[200, 30, 40], [0, 0, 255]];
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, 16, 16);
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_animated(2, 0).unwrap();
+    let mut writer = encoder.write_header().unwrap();
+    for color in colors {
+        writer.write_image_data(&color.repeat(256)).unwrap();
+    }
+    writer.finish().unwrap();
+    let (_, _, pixels) = read_jpeg(&run("imageMogr2/format/jpg", &[file.into()]));
+    assert!(distance(&pixels, &colors[0].repeat(256)) <= 3);
+}
+
 /// A WebP of 16x16 frames of one color each: VP8X, ANIM, and an ANMF around every still's own chunk (RFC 9649, 2.7).
 fn animated_webp(colors: &[[u8; 4]]) -> Bytes {
     let chunk = |name: &[u8; 4], data: &[u8]| {
