@@ -11,13 +11,13 @@ const PLAIN_BLOCK_BYTES: u64 = 128;
 /// Bytes that an AC coefficient other than zero takes: 2 and room to grow as large, and a byte in its scan, which is
 /// there twice in the end.
 const VALUE_BYTES: u64 = 6;
-/// Bytes that it takes as the token of a scan: 4 and room to grow half as large.
+/// Bytes that it takes as the token of one scan: 4 and room to grow half as large.
 const TOKEN_BYTES: u64 = 6;
-/// Scans at work at once that have most of the coefficients; others are small.
-const LARGE_SCANS: u64 = 3;
+/// The same where several scans are at work at once. It is new in one of them, and a few bits in others.
+const TOKENS_BYTES: u64 = 9;
 
 /// A bound on the memory of one picture's work:
-/// `blocks x (82 [+ 128 for a progressive source]) + coefficients x (6 + 6 x threads, 3 at most)`, where coefficients
+/// `blocks x (82, or 210 for a progressive source) + coefficients x (12, or 15 on several threads)`, where coefficients
 /// are the AC ones other than zero. Source, pixels and a few rows are not in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
@@ -43,9 +43,14 @@ impl Budget {
         } else {
             0
         };
+        let tokens = if threads > 1 {
+            TOKENS_BYTES
+        } else {
+            TOKEN_BYTES
+        };
         let budget = Self {
             fixed: blocks * (BLOCK_BYTES + plain),
-            by_value: VALUE_BYTES + TOKEN_BYTES * (threads as u64).clamp(1, LARGE_SCANS),
+            by_value: VALUE_BYTES + tokens,
             max_bytes,
         };
         budget.hold(0)?;

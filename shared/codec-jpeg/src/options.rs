@@ -68,9 +68,9 @@ pub struct Limits {
     /// How often each 8x8 block is visited, on average over all scans, at most. Small pictures (up to 4 194 304
     /// visits in all) are free of this.
     pub max_passes: u32,
-    /// Bytes of memory at most that the work takes beside the source: `blocks x 82 (210 for a progressive source) +
-    /// coefficients x (6 + 6 x threads)`, where coefficients are the AC ones other than zero and threads count up to 3.
-    /// Checked from the frame header, and again for each row of blocks.
+    /// Bytes of memory at most that the work takes beside the source: `blocks x (82, or 210 for a progressive source) +
+    /// coefficients x (12, or 15 on several threads)`, where coefficients are the AC ones other than zero. Checked from
+    /// the frame header, and again for each row of blocks.
     pub max_bytes: u64,
 }
 
