@@ -12,6 +12,13 @@ fn url(key: &str) -> String {
     format!("http://{HOST}/{key}")
 }
 
+/// A BMP that has nothing but a header, for 24 bits a pixel.
+fn bmp_claiming(width: u32, height: u32) -> Vec<u8> {
+    let numbers = [58, 0, 54, 40, width, height, 1 | 24 << 16, 0, 4, 0, 0, 0, 0];
+    let header = numbers.iter().flat_map(|number: &u32| number.to_le_bytes());
+    b"BM".iter().copied().chain(header).chain([0; 4]).collect()
+}
+
 #[test]
 fn every_mistake_has_its_answer() {
     let server = Server::open();
@@ -28,7 +35,8 @@ fn every_mistake_has_its_answer() {
             b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;",
         )
         .file("wide.png", &png_claiming(1081, 10))
-        .file("bomb.png", &png_claiming(60000, 60000));
+        .file("bomb.png", &png_claiming(60000, 60000))
+        .file("heavy.bmp", &bmp_claiming(15000, 15000));
     let with = |key: &str| animate_rule("50", &[&url(key)]);
     let many = |n: usize| {
         animate_rule(
@@ -230,6 +238,13 @@ fn every_mistake_has_its_answer() {
             "ImageResolutionExceed",
             "-447",
             "60000x60000",
+        ),
+        (
+            "heavy.bmp?imageMogr2/format/jpg".to_owned(),
+            400,
+            "ImageResolutionExceed",
+            "-447",
+            "1800000000 bytes of memory or more; at most 1610612736 are allowed",
         ),
         (
             "a.jpg?imageMogr2/interlace/2".to_owned(),
