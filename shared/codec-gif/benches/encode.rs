@@ -68,7 +68,10 @@ fn whole(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(SIZE.pixels() * u64::from(FRAMES)));
     for (name, frames) in &kinds {
         for preset in [Preset::Quality, Preset::Small] {
-            let options = Options { preset, threads: 1 };
+            let options = Options {
+                preset,
+                ..Options::default()
+            };
             group.bench_function(format!("{name}, {preset:?}"), |bencher| {
                 bencher.iter(|| {
                     let mut out = Vec::new();

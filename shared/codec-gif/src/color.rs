@@ -60,9 +60,9 @@ fn oklab(r: f32, g: f32, b: f32) -> [f32; 3] {
 
 /// The color at these half levels of 8-bit sRGB (0 to 510), in units of [`UNIT`], unrounded.
 #[inline(always)]
-pub(crate) fn from_halves(halves: [usize; 3]) -> [f32; 3] {
+pub(crate) fn from_halves(halves: [u16; 3]) -> [f32; 3] {
     let linear = &*LINEAR;
-    let [r, g, b] = halves.map(|half| linear[half & 511]);
+    let [r, g, b] = halves.map(|half| linear[usize::from(half & 511)]);
     oklab(r, g, b).map(|value| value * UNIT)
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn round(lab: [f32; 3]) -> Lab {
 
 /// An 8-bit sRGB color in scaled Oklab.
 pub(crate) fn from_rgb(rgb: [u8; 3]) -> [f32; 3] {
-    from_halves(rgb.map(|value| 2 * value as usize))
+    from_halves(rgb.map(|value| 2 * u16::from(value)))
 }
 
 /// The 8-bit sRGB color nearest to a scaled Oklab color.

@@ -1,7 +1,7 @@
 //! What has to be drawn: each frame against what is shown when its turn comes. It judges sources only, so that
 //! small differences cannot add up, and it never knows which colors were chosen.
 
-use raster::{Frame, Layout, Rect, Size};
+use raster::{Frame, Layout, Rect, Size, Stopped, Watch};
 
 use crate::alpha;
 use crate::block::Disposal;
@@ -12,14 +12,25 @@ pub(crate) mod mark {
     pub(crate) const EMPTY: u8 = 0;
     /// What is shown is right already.
     pub(crate) const HOLD: u8 = 1;
-    /// It has changed. From here on, pixels are drawn.
-    pub(crate) const DRAW: u8 = 2;
+    /// It was shown before, and has been cleared since. From here on, pixels are drawn.
+    pub(crate) const AGAIN: u8 = 2;
+    /// It has changed.
+    pub(crate) const DRAW: u8 = 3;
     /// It has changed by 1, 2 or 3 levels in all; `NEAR + 1` and so on say by how much. That is what rounding in a
     /// JPEG decoder makes of a picture that stands still, and slow motion as well: the mapping decides.
-    pub(crate) const NEAR: u8 = 2;
+    pub(crate) const NEAR: u8 = DRAW;
     /// The largest change that is [`NEAR`].
     pub(crate) const NEAR_LEVELS: u8 = 3;
+
+    /// True if the pixel is drawn.
+    #[inline(always)]
+    pub(crate) fn is_drawn(mark: u8) -> bool {
+        mark >= AGAIN
+    }
 }
+
+/// In place of alpha: this was shown, and has been cleared.
+const CLEARED: u8 = 1;
 
 /// What is to be done for one frame.
 #[derive(Debug)]
@@ -28,8 +39,8 @@ pub(crate) struct Change {
     pub(crate) disposal: Disposal,
     /// A [`mark`] for every pixel of the canvas.
     pub(crate) marks: Vec<u8>,
-    /// Pixels marked to be drawn.
-    pub(crate) drawn: usize,
+    /// True if most of what is drawn was shown before, and has been cleared since.
+    pub(crate) mostly_again: bool,
     /// True if a pixel in the rectangle is not drawn.
     pub(crate) holes: bool,
     /// What has become transparent by the disposal of the frame before.
@@ -46,7 +57,7 @@ fn pixel<const CHANNELS: usize>(bytes: &[u8; CHANNELS]) -> [u8; 4] {
 /// Compares frame after frame.
 pub(crate) struct Difference {
     size: Size,
-    /// For every pixel the source it is shown for, all zero where nothing is.
+    /// For every pixel the source it is shown for, with alpha 255; or was, with [`CLEARED`]; or zeros.
     reference: Vec<[u8; 4]>,
     cleared: Option<Rect>,
     first: bool,
@@ -64,33 +75,34 @@ impl Difference {
     }
 
     /// What `frame` asks for; `following` is the frame after it. `frame` has no alpha between 0 and 255.
-    pub(crate) fn next(&mut self, frame: &Frame, following: Option<&Frame>) -> Change {
+    pub(crate) fn next(
+        &mut self,
+        frame: &Frame,
+        following: &Frame,
+        watch: &dyn Watch,
+    ) -> Result<Change, Stopped> {
         let marks = if frame.layout() == Layout::Rgba {
-            self.mark::<4>(frame)
+            self.mark::<4>(frame, watch)?
         } else {
-            self.mark::<3>(frame)
+            self.mark::<3>(frame, watch)?
         };
         let width = self.size.width as usize;
         let mut bounds = Bounds::default();
-        let mut drawn = 0;
+        let (mut drawn, mut again) = (0, 0);
         for (y, row) in marks.chunks_exact(width).enumerate() {
-            let count = row.iter().filter(|&&mark| mark >= mark::DRAW).count();
-            drawn += count;
-            if count > 0 {
-                let first = row
-                    .iter()
-                    .position(|&mark| mark == mark::DRAW || mark >= mark::NEAR)
-                    .unwrap_or(0);
-                let last = row
-                    .iter()
-                    .rposition(|&mark| mark == mark::DRAW || mark >= mark::NEAR)
-                    .unwrap_or(0);
-                bounds.add(y, first, last);
+            let is_drawn = |&mark: &u8| mark::is_drawn(mark);
+            for &mark in row {
+                drawn += usize::from(mark::is_drawn(mark));
+                again += usize::from(mark == mark::AGAIN);
+            }
+            if let Some(first) = row.iter().position(is_drawn) {
+                bounds.add(y, first, row.iter().rposition(is_drawn).unwrap_or(first));
             }
         }
-        let vanishing = following
-            .filter(|following| following.layout() == Layout::Rgba)
-            .and_then(|following| self.vanishing(following));
+        let vanishing = match following.layout() {
+            Layout::Rgba => self.vanishing(following),
+            _ => None,
+        };
         let disposal = if vanishing.is_some() {
             Disposal::Background
         } else {
@@ -115,28 +127,35 @@ impl Difference {
             for y in rect.y as usize..(rect.y + rect.height) as usize {
                 let row =
                     &mut self.reference[y * width..][rect.x as usize..][..rect.width as usize];
-                row.fill([0; 4]);
+                for pixel in row.iter_mut().filter(|pixel| pixel[3] == 255) {
+                    pixel[3] = CLEARED;
+                }
             }
             self.cleared = Some(rect);
         }
         let holes = drawn as u64 != rect.size().pixels();
-        Change {
+        Ok(Change {
             rect,
             disposal,
             marks,
-            drawn,
+            mostly_again: 2 * again > drawn,
             holes,
             cleared,
-        }
+        })
     }
 
     /// Marks every pixel, and makes the source of what will be drawn the reference.
-    fn mark<const CHANNELS: usize>(&mut self, frame: &Frame) -> Vec<u8> {
-        let (pixels, _) = frame.pixels().as_chunks::<CHANNELS>();
-        self.reference
-            .iter_mut()
-            .zip(pixels)
-            .map(|(reference, bytes)| {
+    fn mark<const CHANNELS: usize>(
+        &mut self,
+        frame: &Frame,
+        watch: &dyn Watch,
+    ) -> Result<Vec<u8>, Stopped> {
+        let mut marks = Vec::with_capacity(self.reference.len());
+        let width = self.size.width as usize;
+        for (references, row) in self.reference.chunks_exact_mut(width).zip(frame.rows()) {
+            watch.check()?;
+            let pixels = row.as_chunks::<CHANNELS>().0.iter();
+            marks.extend(references.iter_mut().zip(pixels).map(|(reference, bytes)| {
                 let now = pixel(bytes);
                 if now[3] == 0 {
                     return mark::EMPTY;
@@ -148,12 +167,14 @@ impl Difference {
                 let moved = (0..3)
                     .map(|c| u16::from(was[c].abs_diff(now[c])))
                     .sum::<u16>();
-                if was[3] != 0 && moved <= u16::from(mark::NEAR_LEVELS) {
-                    return mark::NEAR + moved as u8;
+                match was[3] {
+                    255 if moved <= u16::from(mark::NEAR_LEVELS) => mark::NEAR + moved as u8,
+                    CLEARED if moved == 0 => mark::AGAIN,
+                    _ => mark::DRAW,
                 }
-                mark::DRAW
-            })
-            .collect()
+            }));
+        }
+        Ok(marks)
     }
 
     /// Where something is shown now and nothing is in `following`.
@@ -166,7 +187,7 @@ impl Difference {
             .chunks_exact(width)
             .zip(pixels.chunks_exact(width));
         for (y, (shown, next)) in rows.enumerate() {
-            let gone = |x: &usize| shown[*x][3] != 0 && !alpha::is_visible(next[*x][3]);
+            let gone = |x: &usize| shown[*x][3] == 255 && !alpha::is_visible(next[*x][3]);
             if let Some(first) = (0..width).find(gone) {
                 bounds.add(y, first, (0..width).rev().find(gone).unwrap_or(first));
             }

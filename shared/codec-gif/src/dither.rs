@@ -3,13 +3,17 @@
 
 use crate::color;
 use crate::difference::mark;
-use crate::histogram::{Bin, ExactColors};
+use crate::histogram::{Bin, ExactColors, FULL};
+use crate::kernel::Kernel;
 use crate::lzw::{self, Lzw, Symbols};
 use crate::nearest::{Entries, Table};
 use crate::tuning::Tuning;
 
 /// How many colors near each one may stand in for it.
 const NEIGHBORS: usize = 16;
+
+/// By how much, in squared levels, a large area may be off.
+const LARGE_AREA_LOSS: f32 = 2.0;
 
 /// The colors of one image, ready for mapping.
 pub(crate) struct Colors {
@@ -49,7 +53,7 @@ impl Colors {
     }
 
     /// Colors to mix others from: at most 255.
-    pub(crate) fn mixed(table: Vec<[u8; 3]>, transparent: bool) -> Self {
+    pub(crate) fn mixed(table: Vec<[u8; 3]>, transparent: bool, kernel: Kernel) -> Self {
         let labs: Vec<_> = table
             .iter()
             .map(|&rgb| color::round(color::from_rgb(rgb)))
@@ -60,7 +64,7 @@ impl Colors {
         }
         let colors = shades.map(sixteenths);
         let mixed = Mixed {
-            entries: Entries::new(&labs),
+            entries: Entries::new(&labs, kernel),
             neighbors: neighbors(&colors[..table.len()]),
             colors,
             shades,
@@ -82,24 +86,22 @@ impl Colors {
     }
 
     /// How far the colors in these bins are from the nearest here: the sum of squared distances in levels, roughly.
-    /// None if nothing can be mixed from these.
+    /// None if nothing can be mixed from these, or if a large area of one color would be seen to change.
     pub(crate) fn loss(&self, bins: &[Bin]) -> Option<f32> {
         let Kind::Mixed(mixed) = &self.kind else {
             return None;
         };
-        // A level of gray is about 13 units of lightness.
-        let distance = |bin: &Bin| {
-            (mixed
-                .entries
-                .nearest(color::round(color::from_halves(bin.halves)))
-                >> 8) as f32
-                / 169.0
-        };
-        Some(
-            bins.iter()
-                .map(|bin| bin.count as f32 * distance(bin))
-                .sum(),
-        )
+        let mut loss = 0.0;
+        for bin in bins {
+            let lab = color::round(color::from_halves(bin.halves));
+            // A level of gray is about 13 units of lightness.
+            let distance = (mixed.entries.nearest(lab) >> 8) as f32 / 169.0;
+            if bin.count == FULL && distance > LARGE_AREA_LOSS {
+                return None;
+            }
+            loss += bin.count as f32 * distance;
+        }
+        Some(loss)
     }
 
     /// Entries of the color table, the transparent one included.
@@ -148,7 +150,7 @@ pub(crate) struct Row<'a> {
     /// How busy the source is at each pixel.
     pub(crate) busy: &'a [u8],
     pub(crate) marks: &'a [u8],
-    /// Red, green, blue, and 255 where anything is shown.
+    /// Red, green, blue, and 255 where anything is shown; where it was cleared, the color that it had and 0.
     pub(crate) shown: &'a mut [[u8; 4]],
 }
 
@@ -163,10 +165,11 @@ pub(crate) struct Mapper {
     allowances: [i32; 256],
     still: [i32; 4],
     clean: bool,
+    kernel: Kernel,
 }
 
 impl Mapper {
-    pub(crate) fn new(tuning: &Tuning) -> Self {
+    pub(crate) fn new(tuning: &Tuning, kernel: Kernel) -> Self {
         Self {
             table: Table::new(),
             lzw: Lzw::new(),
@@ -175,6 +178,7 @@ impl Mapper {
             allowances: tuning.allowances(),
             still: tuning.still_allowances(),
             clean: tuning.clean,
+            kernel,
         }
     }
 
@@ -192,17 +196,21 @@ impl Mapper {
 
     /// Maps one row.
     pub(crate) fn row(&mut self, colors: &Colors, row: Row<'_>) {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-            fn avx2(mapper: &mut Mapper, colors: &Colors, row: Row<'_>) {
-                mapper.any_row(colors, row);
+        match self.kernel {
+            Kernel::Portable => self.any_row(colors, row),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => {
+                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx2(mapper: &mut Mapper, colors: &Colors, row: Row<'_>) {
+                    mapper.any_row(colors, row);
+                }
+                // SAFETY: this kernel is made only where its instructions were detected.
+                #[allow(unsafe_code)]
+                unsafe {
+                    avx2(self, colors, row);
+                }
             }
-            // SAFETY: AVX2 was detected above; every processor that has it has the others.
-            #[allow(unsafe_code)]
-            return unsafe { avx2(self, colors, row) };
         }
-        self.any_row(colors, row);
     }
 
     #[inline(always)]
@@ -220,7 +228,7 @@ impl Mapper {
         let (source, _) = row.source.as_chunks::<CHANNELS>();
         let mut last = ([0; 3], colors.exact.find([0; 3]).unwrap_or(0));
         for ((pixel, &mark), shown) in source.iter().zip(row.marks).zip(row.shown) {
-            if mark < mark::DRAW {
+            if !mark::is_drawn(mark) {
                 keep(&mut self.lzw, colors, *shown);
                 continue;
             }
@@ -254,6 +262,7 @@ impl Mapper {
             allowances,
             still,
             clean,
+            ..
         } = self;
         let [above, below] = errors;
         let width = source.len();
@@ -265,9 +274,18 @@ impl Mapper {
         for x in 0..width {
             let shown = &mut shown[x];
             let mark = marks[x];
-            if mark < mark::DRAW {
+            if !mark::is_drawn(mark) {
                 // No error goes into what is held, and none comes out: it is as it was.
                 keep(lzw, colors, *shown);
+                below[x] = down;
+                (down, down_right, right) = (down_right, [0; 4], [0; 4]);
+                continue;
+            }
+            if mark == mark::AGAIN
+                && let Some(symbol) = again(colors, mixed, table, *shown)
+            {
+                lzw.push(symbol);
+                *shown = mixed.shades[symbol as usize];
                 below[x] = down;
                 (down, down_right, right) = (down_right, [0; 4], [0; 4]);
                 continue;
@@ -332,6 +350,24 @@ impl Mapper {
         below[width] = down;
         errors.swap(0, 1);
     }
+}
+
+/// How far, in levels, a pixel that has been cleared may be from what it showed, to be drawn as that.
+const AGAIN_LEVELS: i32 = 3;
+
+/// The symbol for a pixel whose source is what it was before it was cleared: the color that it had, or one that is
+/// hard to tell from it. Else what stands still would be dithered anew in every frame, and crawl.
+#[inline(always)]
+fn again(colors: &Colors, mixed: &Mixed, table: &mut Table, shown: [u8; 4]) -> Option<u8> {
+    colors
+        .exact
+        .find([shown[0], shown[1], shown[2]])
+        .or_else(|| {
+            let was = sixteenths(shown);
+            let nearest = table.get(Table::cell([was[0], was[1], was[2]]), &mixed.entries);
+            let limit = 10 * (16 * AGAIN_LEVELS).pow(2);
+            (distance(&was, &mixed.colors[nearest as usize]) <= limit).then_some(nearest)
+        })
 }
 
 /// What a pixel shows.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use raster::{Frame, Layout, Size, Watch};
+use raster::{Frame, Layout, Simd, Size, Watch};
 
 use crate::Error;
 use crate::block;
@@ -39,6 +39,8 @@ pub struct Options {
     pub preset: Preset,
     /// Worker threads at most; the bytes are the same for any number. 1 works in the caller's thread alone.
     pub threads: usize,
+    /// Which code runs; the bytes are the same.
+    pub simd: Simd,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
         Self {
             preset: Preset::Quality,
             threads: 1,
+            simd: Simd::Auto,
         }
     }
 }
@@ -67,8 +70,9 @@ pub struct Report {
 ///   not quite opaque is mixed with white.
 /// - Output: exactly one image for each frame asked for; the same bytes for the same input, preset and version
 ///   on every machine and for any number of threads.
-/// - Memory beside the frames: two canvases of 4 bytes a pixel; for each thread 5 MiB, one byte a pixel (five if
-///   its frame has alpha), and two encoded images.
+/// - Memory beside the frames: two canvases of 4 bytes a pixel; for each thread one byte a pixel (five if its frame
+///   has alpha), two encoded images, and 5 MiB, or up to 13 MiB where a frame has hundreds of thousands of colors.
+/// - `out` is flushed after each image, so that it can be shown while the next is made.
 ///
 /// # Errors
 ///
@@ -92,7 +96,9 @@ pub fn encode(
         if let Some(global) = global {
             block::write_header(canvas, global, &mut counted)?;
         }
-        block::write_image(&image, &mut counted)
+        block::write_image(&image, &mut counted)?;
+        // Whoever reads at the other end shows this image while the next is made.
+        counted.flush()
     })?;
     block::write_trailer(&mut counted).map_err(Error::Output)?;
     Ok(Report {
@@ -280,7 +286,8 @@ mod tests {
         ) {
             let frames = frames(&kinds, Size::new(width, height), alpha, seed);
             let preset = if small { Preset::Small } else { Preset::Quality };
-            let (bytes, meant) = encode_and_mean(&frames, &Options { preset, threads: 1 }).expect("frames that fit");
+            let options = Options { preset, ..Options::default() };
+            let (bytes, meant) = encode_and_mean(&frames, &options).expect("frames that fit");
             let read = shown(&bytes);
             prop_assert_eq!(read.len(), frames.len());
             for (index, ((delay, read), meant)) in read.iter().zip(&meant).enumerate() {
@@ -295,9 +302,12 @@ mod tests {
             }
             for threads in [2, 3, 8] {
                 let mut other = Vec::new();
-                encode(frames.clone(), &Options { preset, threads }, &Unwatched, &mut other).expect("the same frames");
+                encode(frames.clone(), &Options { threads, ..options }, &Unwatched, &mut other).expect("the same frames");
                 prop_assert!(other == bytes, "{} threads", threads);
             }
+            let mut other = Vec::new();
+            encode(frames, &Options { simd: Simd::Portable, ..options }, &Unwatched, &mut other).expect("the same frames");
+            prop_assert!(other == bytes, "plain code");
         }
     }
 
@@ -317,6 +327,174 @@ mod tests {
                 for (pixel, read) in source.zip(read).filter(|(_, read)| read[3] == 255) {
                     assert_eq!(pixel[..3], read[..3]);
                 }
+            }
+        }
+    }
+
+    fn animation(
+        size: Size,
+        layout: Layout,
+        colors: &[&dyn Fn(u32, u32) -> [u8; 4]],
+    ) -> Vec<GifFrame> {
+        let frame = |color: &&dyn Fn(u32, u32) -> [u8; 4]| {
+            let rows = (0..size.height).flat_map(|y| (0..size.width).map(move |x| (x, y)));
+            let pixels = rows.flat_map(|(x, y)| color(x, y)[..layout.channels()].to_vec());
+            let frame = Frame::new(size, layout, pixels.collect());
+            GifFrame {
+                frame: Arc::new(frame.expect("as many bytes as the size asks for")),
+                delay: Centiseconds(5),
+            }
+        };
+        colors.iter().map(frame).collect()
+    }
+
+    #[track_caller]
+    fn comes_back_exactly(frames: &[GifFrame]) {
+        for preset in [Preset::Quality, Preset::Small] {
+            let options = Options {
+                preset,
+                ..Options::default()
+            };
+            let (bytes, _) = encode_and_mean(frames, &options).expect("frames that fit");
+            for (index, ((_, read), GifFrame { frame, .. })) in
+                shown(&bytes).iter().zip(frames).enumerate()
+            {
+                let source = frame.pixels().chunks_exact(frame.layout().channels());
+                assert!(
+                    source
+                        .zip(read)
+                        .all(|(pixel, read)| pixel[..3] == read[..3]),
+                    "frame {index}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn two_hundred_and_fifty_six_colors_come_back_exactly() {
+        let gray = |x, y| [(x + 16 * y) as u8; 4];
+        let other = |x, y| [(x + 16 * y) as u8, 9, 99, 255];
+        comes_back_exactly(&animation(
+            Size::new(16, 16),
+            Layout::Rgb,
+            &[&gray, &other, &gray],
+        ));
+    }
+
+    #[test]
+    fn colors_of_a_mixed_table_come_back_exactly() {
+        // The first frame has more colors than a table; the second draws a few of them over a part of it.
+        let size = Size::new(64, 64);
+        let many = |x, y| [(x * 4) as u8, (y * 4) as u8, 128, 255];
+        let first = animation(size, Layout::Rgb, &[&many]);
+        let (bytes, _) = encode_and_mean(&first, &Options::default()).expect("frames that fit");
+        let table: Vec<[u8; 3]> = bytes[13..13 + 3 * 200].as_chunks::<3>().0.to_vec();
+        let drawn = |x: u32, y: u32| match table[(7 * x + 11 * y) as usize % 200] {
+            [r, g, b] if y < 30 => [r, g, b, 255],
+            _ => many(x, y),
+        };
+        let frames = animation(size, Layout::Rgb, &[&many, &drawn]);
+        let (bytes, _) = encode_and_mean(&frames, &Options::default()).expect("frames that fit");
+        let shown = shown(&bytes);
+        let source = frames[1].frame.pixels().as_chunks::<3>().0;
+        assert!(
+            source[..64 * 30]
+                .iter()
+                .zip(&shown[1].1)
+                .all(|(pixel, read)| *pixel == read[..3])
+        );
+    }
+
+    #[test]
+    fn few_levels_of_gray_are_told_apart() {
+        // More colors than a table, all of them gray or nearly: in bins of four levels they would be 64.
+        let tinted = |x: u32, y: u32| {
+            [
+                (x + y) as u8,
+                (x + y) as u8,
+                ((x + y) as u8).max(1 + (y & 1) as u8),
+                255,
+            ]
+        };
+        let frames = animation(Size::new(256, 40), Layout::Rgb, &[&tinted]);
+        let (bytes, _) = encode_and_mean(&frames, &Options::default()).expect("frames that fit");
+        let read = &shown(&bytes)[0].1;
+        let source = frames[0].frame.pixels().as_chunks::<3>().0;
+        let errors = source
+            .iter()
+            .zip(read)
+            .map(|(pixel, read)| u64::from(pixel[1].abs_diff(read[1])));
+        let mean = errors.sum::<u64>() as f64 / source.len() as f64;
+        assert!(mean < 0.8, "{mean} levels");
+    }
+
+    #[test]
+    fn what_stands_still_is_drawn_again_as_it_was() {
+        // A disc of many colors, in which a hole wanders: each frame is cleared before the next.
+        let color = |hole: u32| {
+            move |x: u32, y: u32| {
+                let inside = x.abs_diff(32).pow(2) + y.abs_diff(32).pow(2) < 900;
+                let gone = x.abs_diff(hole).pow(2) + y.abs_diff(32).pow(2) < 25;
+                let noise = ((x * 37) ^ (y * 101)) % 23;
+                [
+                    (x * 4) as u8,
+                    (y * 4) as u8,
+                    (noise * 9) as u8,
+                    255 * u8::from(inside && !gone),
+                ]
+            }
+        };
+        let (a, b, c) = (color(12), color(30), color(48));
+        let frames = animation(Size::new(64, 64), Layout::Rgba, &[&a, &b, &c]);
+        let (bytes, _) = encode_and_mean(&frames, &Options::default()).expect("frames that fit");
+        for pair in shown(&bytes).windows(2) {
+            let both = pair[0]
+                .1
+                .iter()
+                .zip(&pair[1].1)
+                .filter(|(a, b)| a[3] != 0 && b[3] != 0);
+            assert!(both.clone().count() > 2000);
+            assert!(
+                both.clone().all(|(a, b)| a == b),
+                "{}",
+                both.filter(|(a, b)| a != b).count()
+            );
+        }
+    }
+
+    /// Remembers how much was written when it was flushed.
+    #[derive(Default)]
+    struct Flushed {
+        bytes: Vec<u8>,
+        flushes: Vec<usize>,
+    }
+
+    impl Write for Flushed {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.bytes.write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            self.flushes.push(self.bytes.len());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_image_is_sent_when_it_is_done() {
+        for threads in [1, 3] {
+            let frames = frames(&[0, 1, 3, 0, 1, 3, 3, 3], Size::new(30, 40), false, 3);
+            let options = Options {
+                threads,
+                ..Options::default()
+            };
+            let mut out = Flushed::default();
+            encode(frames.clone(), &options, &Unwatched, &mut out).expect("frames that fit");
+            assert_eq!(out.flushes.len(), frames.len());
+            for (index, &len) in out.flushes.iter().enumerate() {
+                // What has been sent ends behind an image; with a trailer it is a file of so many.
+                let sent = [&out.bytes[..len], &[0x3B]].concat();
+                assert_eq!(shown(&sent).len(), index + 1);
             }
         }
     }

@@ -10,6 +10,7 @@ mod dither;
 mod encoder;
 mod error;
 mod histogram;
+mod kernel;
 mod lzw;
 mod nearest;
 mod palette;

@@ -1,16 +1,18 @@
 //! Which color of a palette is nearest: by search, and by a table that is filled where it is asked.
 
 use crate::color::{self, Lab};
+use crate::kernel::Kernel;
 
 /// Palette entries, as the search wants them; unused ones are far from every color.
 pub(crate) struct Entries {
     lab: [[i32; 256]; 3],
     len: usize,
+    kernel: Kernel,
 }
 
 impl Entries {
     /// `labs` holds from 1 to 256 colors.
-    pub(crate) fn new(labs: &[Lab]) -> Self {
+    pub(crate) fn new(labs: &[Lab], kernel: Kernel) -> Self {
         let mut lab = [[0; 256]; 3];
         for (index, entry) in labs.iter().enumerate() {
             for (axis, &value) in lab.iter_mut().zip(entry) {
@@ -25,23 +27,28 @@ impl Entries {
         Self {
             lab,
             len: labs.len().next_multiple_of(16),
+            kernel,
         }
     }
 
     /// The nearest entry, the first of equals, as `squared distance << 8 | index`.
     #[inline]
     pub(crate) fn nearest(&self, lab: Lab) -> u32 {
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            #[target_feature(enable = "avx2")]
-            fn avx2(entries: &Entries, lab: Lab) -> u32 {
-                entries.search(lab)
+        match self.kernel {
+            Kernel::Portable => self.search(lab),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => {
+                #[target_feature(enable = "avx2")]
+                fn avx2(entries: &Entries, lab: Lab) -> u32 {
+                    entries.search(lab)
+                }
+                // SAFETY: this kernel is made only where its instructions were detected.
+                #[allow(unsafe_code)]
+                unsafe {
+                    avx2(self, lab)
+                }
             }
-            // SAFETY: AVX2 was detected on the line above, and is all that the function needs.
-            #[allow(unsafe_code)]
-            return unsafe { avx2(self, lab) };
         }
-        self.search(lab)
     }
 
     #[inline(always)]
@@ -112,7 +119,7 @@ impl Table {
             (coarse & 31) << 2 | fine & 3,
         ];
         // Level 2 n + 1/2 is half level 4 n + 1.
-        let lab = color::round(color::from_halves(levels.map(|n| 4 * n + 1)));
+        let lab = color::round(color::from_halves(levels.map(|n| 4 * n as u16 + 1)));
         let found = entries.nearest(lab) as u8;
         self.cells[cell] = found;
         found

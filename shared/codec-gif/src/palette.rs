@@ -1,8 +1,11 @@
 //! Choosing the colors of one image from its histogram: splits where the variance is greatest, then a few rounds
 //! of k-means, all in Oklab. It has never seen a pixel.
 
+use raster::{Stopped, Watch};
+
 use crate::color::{self, Lab};
 use crate::histogram::Bin;
+use crate::kernel::Kernel;
 use crate::nearest::Entries;
 
 /// A bin as the clustering sees it.
@@ -25,17 +28,21 @@ struct Cluster {
 
 impl Cluster {
     fn new(points: &[Point], start: usize, end: usize) -> Self {
+        // Counted from one of the points: the square of a whole color would drown the variance in rounding.
+        let origin = points[start].lab;
         let (mut weight, mut sum, mut squares) = (0.0, [0.0; 3], [0.0; 3]);
         for point in &points[start..end] {
             weight += point.weight;
             for axis in 0..3 {
-                let value = point.lab[axis] * point.weight;
+                let from = point.lab[axis] - origin[axis];
+                let value = from * point.weight;
                 sum[axis] += value;
-                squares[axis] += value * point.lab[axis];
+                squares[axis] += value * from;
             }
         }
         let mean = sum.map(|sum| sum / weight);
         let spreads: [f32; 3] = std::array::from_fn(|axis| squares[axis] - sum[axis] * mean[axis]);
+        let mean = std::array::from_fn(|axis| origin[axis] + mean[axis]);
         let axis = (1..3).fold(0, |best, axis| {
             if spreads[axis] > spreads[best] {
                 axis
@@ -54,7 +61,13 @@ impl Cluster {
 }
 
 /// At most `limit` colors (1 to 256) for these bins.
-pub(crate) fn choose(bins: &[Bin], limit: usize, rounds: usize) -> Vec<[u8; 3]> {
+pub(crate) fn choose(
+    bins: &[Bin],
+    limit: usize,
+    rounds: usize,
+    kernel: Kernel,
+    watch: &dyn Watch,
+) -> Result<Vec<[u8; 3]>, Stopped> {
     let mut points: Vec<Point> = bins
         .iter()
         .map(|bin| Point {
@@ -64,12 +77,13 @@ pub(crate) fn choose(bins: &[Bin], limit: usize, rounds: usize) -> Vec<[u8; 3]> 
         .collect();
     let mut means = split(&mut points, limit);
     for _ in 0..rounds {
-        refine(&points, &mut means);
+        watch.check()?;
+        refine(&points, &mut means, kernel);
     }
     let mut colors: Vec<[u8; 3]> = means.into_iter().map(color::to_rgb).collect();
     colors.sort_unstable();
     colors.dedup();
-    colors
+    Ok(colors)
 }
 
 /// `count` to the power of 5/8: large areas matter more, but not all the more for being large.
@@ -96,7 +110,7 @@ fn split(points: &mut [Point], limit: usize) -> Vec<[f32; 3]> {
             axis,
             spread,
         } = clusters[widest];
-        if spread < 1.0 || end - start < 2 {
+        if spread < 1.0 {
             break;
         }
         // Points below the mean go first.
@@ -120,9 +134,9 @@ fn split(points: &mut [Point], limit: usize) -> Vec<[f32; 3]> {
 }
 
 /// One round of k-means.
-fn refine(points: &[Point], means: &mut [[f32; 3]]) {
+fn refine(points: &[Point], means: &mut [[f32; 3]], kernel: Kernel) {
     let labs: Vec<Lab> = means.iter().map(|&mean| color::round(mean)).collect();
-    let entries = Entries::new(&labs);
+    let entries = Entries::new(&labs, kernel);
     let mut sums = vec![[0.0f32; 4]; means.len()];
     for point in points {
         let sum = &mut sums[(entries.nearest(color::round(point.lab)) & 255) as usize];

@@ -13,7 +13,8 @@ use crate::alpha;
 use crate::block::{self, Image};
 use crate::difference::{Change, Difference, mark};
 use crate::dither::{Colors, Mapper, Row};
-use crate::histogram::{ExactColors, Histogram, TooMany};
+use crate::histogram::{Bin, Counts, ExactColors, Histogram, TooMany};
+use crate::kernel::Kernel;
 use crate::texture::Texture;
 use crate::tuning::Tuning;
 use crate::{Error, GifFrame, Options, palette};
@@ -29,8 +30,8 @@ pub(crate) fn run(
     sink: &mut Sink<'_>,
 ) -> Result<(), Error> {
     let tuning = Tuning::of(options.preset);
-    let shared = Shared::new(frames, &tuning, watch)?;
-    run_shared(&shared, options, sink)
+    let shared = Shared::new(frames, options, &tuning, watch)?;
+    run_shared(&shared, sink)
 }
 
 /// The same, and what each frame is meant to show.
@@ -43,14 +44,14 @@ pub(crate) fn run_and_mean(
     sink: &mut Sink<'_>,
 ) -> Result<(), Error> {
     let tuning = Tuning::of(options.preset);
-    let mut shared = Shared::new(frames, &tuning, watch)?;
+    let mut shared = Shared::new(frames, options, &tuning, watch)?;
     shared.meant = Some(meant);
-    run_shared(&shared, options, sink)
+    run_shared(&shared, sink)
 }
 
-fn run_shared(shared: &Shared<'_>, options: &Options, sink: &mut Sink<'_>) -> Result<(), Error> {
+fn run_shared(shared: &Shared<'_>, sink: &mut Sink<'_>) -> Result<(), Error> {
     let frames = shared.frames;
-    let threads = options.threads.min(frames.len());
+    let threads = shared.threads;
     if threads <= 1 {
         let mut worker = Worker::new(shared);
         while let Some(done) = worker.next()? {
@@ -59,18 +60,18 @@ fn run_shared(shared: &Shared<'_>, options: &Options, sink: &mut Sink<'_>) -> Re
         return Ok(());
     }
     thread::scope(|scope| {
-        // As many finished images may wait as there are threads; then the threads wait.
-        let (sender, receiver) = mpsc::sync_channel(threads);
+        // However this ends, nobody works on.
+        let _ending = Ending(shared, || true);
+        let (sender, receiver) = mpsc::channel();
         for _ in 0..threads {
             let sender = sender.clone();
             scope.spawn(move || {
-                // Whatever ends this worker, even a panic, ends the others.
-                let _ending = Ending(shared);
+                // A panic here ends the others as well.
+                let _ending = Ending(shared, thread::panicking);
                 let mut worker = Worker::new(shared);
                 while let Some(done) = worker.next().transpose() {
                     let failed = done.is_err();
                     if sender.send(done).is_err() || failed {
-                        shared.stop();
                         break;
                     }
                 }
@@ -90,6 +91,7 @@ fn run_shared(shared: &Shared<'_>, options: &Options, sink: &mut Sink<'_>) -> Re
             while let Some(done) = waiting.get_mut(next).and_then(Option::take) {
                 sink(done.global.as_deref(), done.image).map_err(Error::Output)?;
                 next += 1;
+                shared.written.set(next);
             }
         }
         Ok(())
@@ -100,13 +102,17 @@ fn run_shared(shared: &Shared<'_>, options: &Options, sink: &mut Sink<'_>) -> Re
 struct Shared<'a> {
     frames: &'a [GifFrame],
     canvas: Size,
+    threads: usize,
+    kernel: Kernel,
     tuning: &'a Tuning,
     watch: &'a dyn Watch,
     stopped: AtomicBool,
     turn: Mutex<Turn>,
-    /// What is shown, row by row: red, green, blue, and 255 where anything is.
+    /// What is shown, row by row: red, green, blue, and 255; or what was shown before it was cleared, and 0.
     shown: Vec<Mutex<Vec<[u8; 4]>>>,
     progress: Vec<Progress>,
+    /// How many images are written.
+    written: Progress,
     #[cfg(any(test, fuzzing))]
     meant: Option<&'a Meant>,
 }
@@ -118,10 +124,10 @@ struct Turn {
     global: Option<Arc<Colors>>,
 }
 
-/// How many rows of a frame are done.
+/// How much is done: rows of a frame, or frames.
 #[derive(Default)]
 struct Progress {
-    rows: Mutex<usize>,
+    done: Mutex<usize>,
     moved: Condvar,
 }
 
@@ -131,29 +137,32 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Progress {
-    fn set(&self, rows: usize) {
-        *lock(&self.rows) = rows;
+    /// It never goes back: a worker that has not noticed yet that all was stopped must not make others wait again.
+    fn set(&self, done: usize) {
+        let mut now = lock(&self.done);
+        *now = done.max(*now);
         self.moved.notify_all();
     }
 
-    /// Waits until more than `row` rows are done; gives how many.
-    fn wait(&self, row: usize) -> usize {
-        let mut rows = lock(&self.rows);
-        while *rows <= row {
-            rows = self
+    /// Waits until more than `count` are done; gives how many.
+    fn wait(&self, count: usize) -> usize {
+        let mut done = lock(&self.done);
+        while *done <= count {
+            done = self
                 .moved
-                .wait(rows)
+                .wait(done)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        *rows
+        *done
     }
 }
 
-struct Ending<'a, 'b>(&'a Shared<'b>);
+/// Stops all workers when it is dropped, if so.
+struct Ending<'a, 'b>(&'a Shared<'b>, fn() -> bool);
 
 impl Drop for Ending<'_, '_> {
     fn drop(&mut self) {
-        if thread::panicking() {
+        if self.1() {
             self.0.stop();
         }
     }
@@ -162,6 +171,7 @@ impl Drop for Ending<'_, '_> {
 impl<'a> Shared<'a> {
     fn new(
         frames: &'a [GifFrame],
+        options: &Options,
         tuning: &'a Tuning,
         watch: &'a dyn Watch,
     ) -> Result<Self, Error> {
@@ -171,6 +181,8 @@ impl<'a> Shared<'a> {
         Ok(Self {
             frames,
             canvas,
+            threads: options.threads.min(frames.len()),
+            kernel: Kernel::detect(options.simd),
             tuning,
             watch,
             stopped: AtomicBool::new(false),
@@ -183,6 +195,7 @@ impl<'a> Shared<'a> {
                 .map(|_| Mutex::new(vec![[0; 4]; canvas.width as usize]))
                 .collect(),
             progress: frames.iter().map(|_| Progress::default()).collect(),
+            written: Progress::default(),
             #[cfg(any(test, fuzzing))]
             meant: None,
         })
@@ -191,11 +204,13 @@ impl<'a> Shared<'a> {
     /// Ends all workers soon; none waits for another any more.
     fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
-        for progress in &self.progress {
+        for progress in self.progress.iter().chain([&self.written]) {
             progress.set(usize::MAX);
         }
     }
+}
 
+impl Watch for Shared<'_> {
     fn check(&self) -> Result<(), Stopped> {
         if self.stopped.load(Ordering::Acquire) {
             return Err(Stopped::Cancelled);
@@ -210,17 +225,24 @@ fn common_colors(frames: &[GifFrame], watch: &dyn Watch) -> Result<Option<Vec<[u
     for GifFrame { frame, .. } in frames {
         for row in frame.rows() {
             watch.check()?;
-            if add_exact(&mut exact, frame.layout(), row, None).is_err() {
-                return Ok(None);
+            let mut last = None;
+            for pixel in row.chunks_exact(frame.layout().channels()) {
+                let alpha = pixel.get(3).copied().unwrap_or(255);
+                let [r, g, b, alpha] = alpha::flatten_pixel([pixel[0], pixel[1], pixel[2], alpha]);
+                if alpha != 0 && last != Some([r, g, b]) {
+                    if exact.insert([r, g, b], 255).is_err() {
+                        return Ok(None);
+                    }
+                    last = Some([r, g, b]);
+                }
             }
         }
     }
-    Ok(Some(table_of(&exact)))
+    Ok(Some(table_of(exact.colors())))
 }
 
 /// A table is never empty.
-fn table_of(exact: &ExactColors) -> Vec<[u8; 3]> {
-    let colors = exact.colors();
+fn table_of(colors: &[[u8; 3]]) -> Vec<[u8; 3]> {
     if colors.is_empty() {
         vec![[0; 3]]
     } else {
@@ -228,29 +250,30 @@ fn table_of(exact: &ExactColors) -> Vec<[u8; 3]> {
     }
 }
 
-/// Adds the pixels of a row that are drawn (all that are opaque, without `marks`).
-fn add_exact(
-    exact: &mut ExactColors,
-    layout: Layout,
-    row: &[u8],
-    marks: Option<&[u8]>,
-) -> Result<(), TooMany> {
-    let mut last = None;
-    for (x, pixel) in row.chunks_exact(layout.channels()).enumerate() {
-        let alpha = pixel.get(3).copied().unwrap_or(255);
-        let [r, g, b, alpha] = alpha::flatten_pixel([pixel[0], pixel[1], pixel[2], alpha]);
-        let color = [r, g, b];
-        let drawn = match marks {
-            Some(marks) => marks[x] >= mark::DRAW,
-            None => alpha != 0,
-        };
-        if drawn && last != Some(color) {
-            exact.insert(color, 255)?;
-            last = Some(color);
+/// Counts the pixels of a row that are drawn.
+fn count(counts: &mut Counts, layout: Layout, row: &[u8], marks: &[u8]) -> Result<(), TooMany> {
+    let (mut last, mut pixels) = ([0; 3], 0);
+    for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
+        if !mark::is_drawn(mark) {
+            continue;
         }
+        let color = [pixel[0], pixel[1], pixel[2]];
+        if color != last {
+            if pixels > 0 {
+                counts.add(last, pixels)?;
+            }
+            (last, pixels) = (color, 0);
+        }
+        pixels += 1;
+    }
+    if pixels > 0 {
+        counts.add(last, pixels)?;
     }
     Ok(())
 }
+
+/// How much worse than its own the global colors may be for a frame that mostly shows again what was cleared.
+const KEPT: f32 = 1.5;
 
 /// One image, ready to be written.
 struct Done {
@@ -273,6 +296,7 @@ struct Choice {
 
 struct Worker<'a> {
     shared: &'a Shared<'a>,
+    counts: Counts,
     histogram: Histogram,
     mapper: Mapper,
     texture: Texture,
@@ -282,8 +306,9 @@ impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>) -> Self {
         Self {
             shared,
+            counts: Counts::new(),
             histogram: Histogram::new(),
-            mapper: Mapper::new(shared.tuning),
+            mapper: Mapper::new(shared.tuning, shared.kernel),
             texture: Texture::new(shared.canvas.width as usize),
         }
     }
@@ -296,11 +321,18 @@ impl<'a> Worker<'a> {
         let Some(GifFrame { frame, delay }) = shared.frames.get(index) else {
             return Ok(None);
         };
+        if shared.threads > 1
+            && let Some(before) = index.checked_sub(2 * shared.threads)
+        {
+            // So many images at most are being made or wait to be written.
+            shared.written.wait(before);
+        }
         shared.check()?;
         turn.next += 1;
-        let frame = &*alpha::flatten(frame);
-        let following = shared.frames.get(index + 1).map(|next| &*next.frame);
-        let change = turn.difference.next(frame, following);
+        let frame = &*alpha::flatten(frame, shared)?;
+        // After the last frame comes the first again, and not every viewer clears the canvas for it.
+        let following = &shared.frames[(index + 1) % shared.frames.len()].frame;
+        let change = turn.difference.next(frame, following, shared)?;
         let Choice { colors, local } = if index == 0 {
             let choice = match turn.global.take() {
                 Some(colors) => Choice {
@@ -325,9 +357,12 @@ impl<'a> Worker<'a> {
             table.resize(colors.len(), [0; 3]);
             table
         };
-        let minimum_code_size = block::table_bits(colors.len()).max(2);
+        let transparent = colors
+            .transparent
+            .filter(|_| change.holes || index > 0 && colors.is_mixed());
+        let symbols = colors.table.len() + usize::from(transparent.is_some());
+        let minimum_code_size = block::table_bits(symbols).max(2);
         self.map(index, frame, &change, &colors, minimum_code_size)?;
-        let transparent = colors.transparent.filter(|_| change.holes || index > 0);
         let image = Image {
             rect: change.rect,
             delay: *delay,
@@ -351,59 +386,85 @@ impl<'a> Worker<'a> {
         change: &Change,
         global: Option<Arc<Colors>>,
     ) -> Result<Choice, Error> {
-        let width = self.shared.canvas.width as usize;
+        let Self {
+            shared,
+            counts,
+            histogram,
+            ..
+        } = self;
         let layout = frame.layout();
-        if change.drawn == 0
-            && let Some(global) = global
-        {
-            return Ok(Choice {
-                colors: global,
-                local: false,
-            });
+        let take = |global: &Arc<Colors>| Choice {
+            colors: global.clone(),
+            local: false,
+        };
+        let local = |colors| Choice {
+            colors: Arc::new(colors),
+            local: true,
+        };
+        let width = shared.canvas.width as usize;
+        let mut rows = frame.rows().zip(change.marks.chunks_exact(width));
+        counts.clear();
+        let mut few = true;
+        for (row, marks) in rows.clone() {
+            shared.check()?;
+            if count(counts, layout, row, marks).is_err() {
+                few = false;
+                break;
+            }
         }
-        let rows = || frame.rows().zip(change.marks.chunks_exact(width));
-        let mut exact = ExactColors::new();
-        if rows().all(|(row, marks)| add_exact(&mut exact, layout, row, Some(marks)).is_ok()) {
-            if let Some(global) = global
-                && exact
-                    .colors()
-                    .iter()
-                    .all(|&color| global.find(color).is_some())
+        let first = global.is_none();
+        // Without holes nothing needs to be transparent.
+        let global = global.filter(|global| !change.holes || global.transparent.is_some());
+        if few {
+            let colors = counts.colors();
+            if let Some(global) = &global
+                && colors.iter().all(|&color| global.find(color).is_some())
             {
+                if !global.is_mixed() {
+                    return Ok(take(global));
+                }
+                let colors = Colors::exact(global.table.clone(), global.transparent.is_some());
                 return Ok(Choice {
-                    colors: global,
+                    colors: Arc::new(colors),
                     local: false,
                 });
             }
-            let colors = Arc::new(Colors::exact(table_of(&exact), true));
-            return Ok(Choice {
-                colors,
-                local: true,
-            });
-        }
-        for (row, marks) in rows() {
-            self.shared.check()?;
-            for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
-                if mark >= mark::DRAW {
-                    self.histogram.add([pixel[0], pixel[1], pixel[2]]);
-                }
+            // The first frame's table is there for those that follow, which need it if it has room for it.
+            let transparent = change.holes || first && colors.len() < 256;
+            if colors.len() + usize::from(transparent) <= 256 {
+                return Ok(local(Colors::exact(table_of(colors), transparent)));
             }
         }
-        let bins: Vec<_> = self.histogram.take().collect();
-        let tuning = self.shared.tuning;
-        if let Some(global) = global
+        let bins: Vec<Bin> = if few {
+            counts.bins().collect()
+        } else {
+            for (row, marks) in &mut rows {
+                shared.check()?;
+                for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
+                    if mark::is_drawn(mark) {
+                        histogram.add([pixel[0], pixel[1], pixel[2]]);
+                    }
+                }
+            }
+            histogram.take().collect()
+        };
+        let tuning = shared.tuning;
+        if let Some(global) = &global
             && global.loss(&bins).is_some_and(|loss| loss <= tuning.reuse)
         {
-            return Ok(Choice {
-                colors: global,
-                local: false,
-            });
+            return Ok(take(global));
         }
-        let table = palette::choose(&bins, 255, tuning.rounds);
-        Ok(Choice {
-            colors: Arc::new(Colors::mixed(table, true)),
-            local: true,
-        })
+        let table = palette::choose(&bins, 255, tuning.rounds, shared.kernel, *shared)?;
+        let colors = Colors::mixed(table, true, shared.kernel);
+        // What stands still keeps its colors, if those of its own are hardly better.
+        if change.mostly_again
+            && let Some(global) = &global
+            && let (Some(loss), Some(own)) = (global.loss(&bins), colors.loss(&bins))
+            && loss <= KEPT * own
+        {
+            return Ok(take(global));
+        }
+        Ok(local(colors))
     }
 
     /// Maps the rectangle into codes, and shows it.
@@ -435,7 +496,9 @@ impl<'a> Worker<'a> {
             if let Some(cleared) = change.cleared
                 && (cleared.y..cleared.y + cleared.height).contains(&(y as u32))
             {
-                shown[cleared.x as usize..][..cleared.width as usize].fill([0; 4]);
+                for pixel in &mut shown[cleared.x as usize..][..cleared.width as usize] {
+                    pixel[3] = 0;
+                }
             }
             if (top..bottom).contains(&y) {
                 let busy = if colors.is_mixed() {
@@ -458,7 +521,10 @@ impl<'a> Worker<'a> {
                 lock(&meant.0)
                     .entry(index)
                     .or_default()
-                    .extend_from_slice(&shown);
+                    .extend(shown.iter().map(|&pixel| match pixel[3] {
+                        0 => [0; 4],
+                        _ => pixel,
+                    }));
             }
             drop(shown);
             if y % 8 == 7 {

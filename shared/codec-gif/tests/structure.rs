@@ -35,7 +35,10 @@ fn file(frames: &[GifFrame], preset: Preset) -> Vec<u8> {
     let mut out = Vec::new();
     let report = encode(
         frames.to_vec(),
-        &Options { preset, threads: 1 },
+        &Options {
+            preset,
+            ..Options::default()
+        },
         &Unwatched,
         &mut out,
     )
@@ -168,7 +171,7 @@ fn what_vanishes_is_cleared() {
     image 9x9 at 10,16 local table 0 minimum code size 2
     control: disposal 2 delay 6 transparent 1
     image 9x9 at 16,16 local table 0 minimum code size 2
-    control: disposal 1 delay 7 transparent 1
+    control: disposal 2 delay 7 transparent 1
     image 9x9 at 22,16 local table 0 minimum code size 2
     trailer
     ");

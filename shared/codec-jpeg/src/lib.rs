@@ -39,7 +39,8 @@ pub use error::Error;
 pub use header::{ComponentInfo, Header, read_header};
 pub use marker::check_limits;
 pub use options::{
-    Damage, EncodeOptions, Limits, Metadata, Process, Sampling, Scans, Simd, TranscodeOptions,
+    Damage, EncodeOptions, Limits, Metadata, Process, Sampling, Scans, TranscodeOptions,
 };
 pub use quantization::estimate_quality;
+pub use raster::Simd;
 pub use transcode::{Transcoded, transcode};

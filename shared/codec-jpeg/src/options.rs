@@ -1,5 +1,7 @@
 //! What may be asked of the transcoder and of the encoder.
 
+use raster::Simd;
+
 /// The frame type that is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Process {
@@ -43,16 +45,6 @@ pub enum Damage {
     ///
     /// Without a whole header and a scan of the first component there is nothing to keep, and it is an error.
     Keep,
-}
-
-/// Which code runs. The bytes are the same.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Simd {
-    /// The fastest that this processor has.
-    #[default]
-    Auto,
-    /// Plain Rust, the definition.
-    Portable,
 }
 
 /// 1.5 GiB: a picture of 250 Mpx at 4:2:0, or as much as fits a small server.

@@ -230,6 +230,7 @@ impl Prepared {
         let options = codec_gif::Options {
             preset: options.preset,
             threads: options.threads,
+            simd: options.simd,
         };
         Self {
             info: ResultInfo {

@@ -8,6 +8,7 @@ mod frame;
 mod geometry;
 mod orient;
 mod resize;
+mod simd;
 mod watch;
 
 pub use alpha::{flatten, without_needless_alpha};
@@ -16,4 +17,5 @@ pub use frame::{Frame, Layout};
 pub use geometry::{Rect, Size};
 pub use orient::{Orientation, orient};
 pub use resize::resize;
+pub use simd::Simd;
 pub use watch::{Stopped, Unwatched, Watch};
