@@ -22,9 +22,10 @@ struct Common {
     /// Do the work so many times and tell how long each took; the last result is written.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     reps: u32,
-    /// Worker threads at most; the result is the same for any number. 0 takes as many as there are processors.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    threads: usize,
+    /// Worker threads at most; the result is the same for any number. 0 takes as many as there are processors, as
+    /// `animate` does where nothing is said; the others take one.
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
     /// Run the plain code instead of what is fastest on this processor; the result is the same.
     #[arg(long)]
     portable: bool,
@@ -175,8 +176,9 @@ fn run(
     let limits = Limits::default();
     let options = Options {
         threads: match common.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
+            None if inputs.len() == 1 => 1,
+            None | Some(0) => std::thread::available_parallelism().map_or(1, usize::from),
+            Some(threads) => threads,
         },
         simd: if common.portable {
             Simd::Portable
