@@ -165,6 +165,8 @@ pub(crate) struct Mapper {
     allowances: [i32; 256],
     still: [i32; 4],
     clean: bool,
+    /// What the distance to the color that is shown counts for, of 256.
+    kept: i32,
     kernel: Kernel,
 }
 
@@ -178,6 +180,7 @@ impl Mapper {
             allowances: tuning.allowances(),
             still: tuning.still_allowances(),
             clean: tuning.clean,
+            kept: tuning.shown,
             kernel,
         }
     }
@@ -262,6 +265,7 @@ impl Mapper {
             allowances,
             still,
             clean,
+            kept,
             ..
         } = self;
         let [above, below] = errors;
@@ -330,7 +334,7 @@ impl Mapper {
                 *shown = mixed.shades[best as usize];
             } else {
                 let allowed = allowances[busy[x] as usize];
-                match lengthen(lzw, colors, mixed, &wanted, best, allowed, *shown) {
+                match lengthen(lzw, colors, mixed, &wanted, best, allowed, (*shown, *kept)) {
                     Choice::Shown => color = sixteenths(*shown),
                     Choice::Symbol(symbol) => {
                         color = mixed.colors[symbol as usize];
@@ -378,7 +382,7 @@ enum Choice {
 }
 
 /// Takes the nearest color that lengthens the LZW string, if one is no worse than `best` by more than `allowed`;
-/// else `best`, with which a new string starts. What is shown there counts as a color.
+/// else `best`, with which a new string starts. What is shown there counts as a color, and as nearer than it is.
 #[inline(always)]
 fn lengthen(
     lzw: &mut Lzw,
@@ -387,7 +391,7 @@ fn lengthen(
     wanted: &[i32; 4],
     best: u8,
     allowed: i32,
-    shown: [u8; 4],
+    (shown, kept): ([u8; 4], i32),
 ) -> Choice {
     let mut chosen = best;
     let mut limit = distance(wanted, &mixed.colors[best as usize]) + allowed;
@@ -407,7 +411,7 @@ fn lengthen(
     if let Some(transparent) = colors.transparent
         && shown[3] != 0
         && lzw::holds(&children, transparent)
-        && distance(wanted, &sixteenths(shown)) < limit
+        && (distance(wanted, &sixteenths(shown)) >> 8) * kept < limit
     {
         lzw.push(transparent);
         return Choice::Shown;

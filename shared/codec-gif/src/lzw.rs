@@ -101,6 +101,10 @@ impl Lzw {
     /// The code of the current string with `symbol` after it, if it is in the table.
     #[inline(always)]
     pub(crate) fn find(&self, symbol: u8) -> Option<u32> {
+        // Most are misses, and none of them has to search the table, whatever the source was made to do to it.
+        if !holds(self.children(), symbol) {
+            return None;
+        }
         let key = self.node << 8 | symbol as u32;
         let mut slot = Self::slot(key);
         loop {

@@ -21,6 +21,9 @@ pub(crate) struct Tuning {
     pub(crate) tolerance: f32,
     /// How much more is allowed where the source is busy.
     pub(crate) texture: f32,
+    /// What the distance to the color that is shown already counts for, of 256, beside that to any other color: to
+    /// keep it costs least, and never flickers. The error is diffused like any other, so nothing is smeared.
+    pub(crate) shown: i32,
 }
 
 impl Tuning {
@@ -33,17 +36,19 @@ impl Tuning {
                 clean: true,
                 rounds: 3,
                 strength: 179,
-                tolerance: 2.3,
-                texture: 0.3,
+                tolerance: 1.9,
+                texture: 0.15,
+                shown: 140,
             },
             Preset::Small => Self {
-                still: [5.0, 5.0, 2.0],
+                still: [9.0, 9.0, 5.0],
                 reuse: 20_000.0,
                 clean: false,
                 rounds: 3,
                 strength: 112,
-                tolerance: 9.0,
-                texture: 0.5,
+                tolerance: 7.0,
+                texture: 0.7,
+                shown: 112,
             },
         }
     }
