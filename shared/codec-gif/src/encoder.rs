@@ -70,8 +70,9 @@ pub struct Report {
 ///   not quite opaque is mixed with white.
 /// - Output: exactly one image for each frame asked for; the same bytes for the same input, preset and version
 ///   on every machine and for any number of threads.
-/// - Memory beside the frames: two canvases of 4 bytes a pixel; for each thread one byte a pixel (five if its frame
-///   has alpha), two encoded images, and 5 MiB, or up to 13 MiB where a frame has hundreds of thousands of colors.
+/// - Memory: every frame but the first is let go of as soon as it is done. Beside them two canvases of 4 bytes a
+///   pixel; for each thread one byte a pixel (five if its frame has alpha), two encoded images, and 5 MiB, or up to
+///   13 MiB where a frame has hundreds of thousands of colors.
 /// - `out` is flushed after each image, so that it can be shown while the next is made.
 ///
 /// # Errors
@@ -80,10 +81,6 @@ pub struct Report {
 /// and [`Error::Output`] can come.
 ///
 /// Source: GIF89a; the loop is Netscape's application extension.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the caller has no use for the frames afterwards"
-)]
 pub fn encode(
     frames: Vec<GifFrame>,
     options: &Options,
@@ -92,7 +89,8 @@ pub fn encode(
 ) -> Result<Report, Error> {
     let canvas = check(&frames)?;
     let mut counted = Counted { out, bytes: 0 };
-    schedule::run(&frames, options, watch, &mut |global, image| {
+    let count = frames.len();
+    schedule::run(frames, options, watch, &mut |global, image| {
         if let Some(global) = global {
             block::write_header(canvas, global, &mut counted)?;
         }
@@ -103,7 +101,7 @@ pub fn encode(
     block::write_trailer(&mut counted).map_err(Error::Output)?;
     Ok(Report {
         canvas,
-        frames: frames.len(),
+        frames: count,
         bytes: counted.bytes,
     })
 }
@@ -148,7 +146,7 @@ pub fn encode_and_mean(
     let canvas = check(frames)?;
     let (mut out, meant) = (Vec::new(), schedule::Meant::default());
     schedule::run_and_mean(
-        frames,
+        frames.to_vec(),
         options,
         &raster::Unwatched,
         &meant,

@@ -24,7 +24,7 @@ pub(crate) type Sink<'a> = dyn FnMut(Option<&[[u8; 3]]>, Image) -> io::Result<()
 
 /// Encodes all frames; `sink` gets each image as soon as it and those before it are done.
 pub(crate) fn run(
-    frames: &[GifFrame],
+    frames: Vec<GifFrame>,
     options: &Options,
     watch: &dyn Watch,
     sink: &mut Sink<'_>,
@@ -37,7 +37,7 @@ pub(crate) fn run(
 /// The same, and what each frame is meant to show.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn run_and_mean(
-    frames: &[GifFrame],
+    frames: Vec<GifFrame>,
     options: &Options,
     watch: &dyn Watch,
     meant: &Meant,
@@ -50,7 +50,6 @@ pub(crate) fn run_and_mean(
 }
 
 fn run_shared(shared: &Shared<'_>, sink: &mut Sink<'_>) -> Result<(), Error> {
-    let frames = shared.frames;
     let threads = shared.threads;
     if threads <= 1 {
         let mut worker = Worker::new(shared);
@@ -78,9 +77,10 @@ fn run_shared(shared: &Shared<'_>, sink: &mut Sink<'_>) -> Result<(), Error> {
             });
         }
         drop(sender);
-        let mut waiting: Vec<Option<Done>> = frames.iter().map(|_| None).collect();
+        let count = shared.progress.len();
+        let mut waiting: Vec<Option<Done>> = (0..count).map(|_| None).collect();
         let mut next = 0;
-        while next < frames.len() {
+        while next < count {
             let Ok(done) = receiver.recv() else {
                 // A worker panicked: the scope passes it on.
                 return Ok(());
@@ -100,7 +100,6 @@ fn run_shared(shared: &Shared<'_>, sink: &mut Sink<'_>) -> Result<(), Error> {
 
 /// What the workers share.
 struct Shared<'a> {
-    frames: &'a [GifFrame],
     canvas: Size,
     threads: usize,
     kernel: Kernel,
@@ -119,6 +118,9 @@ struct Shared<'a> {
 
 /// What must be done in the order of the frames before the mapping.
 struct Turn {
+    /// Those that are still to be encoded; each is let go of when it is done. The first one stays, as the one that
+    /// follows the last.
+    frames: Vec<Option<GifFrame>>,
     next: usize,
     difference: Difference,
     global: Option<Arc<Colors>>,
@@ -170,23 +172,23 @@ impl Drop for Ending<'_, '_> {
 
 impl<'a> Shared<'a> {
     fn new(
-        frames: &'a [GifFrame],
+        frames: Vec<GifFrame>,
         options: &Options,
         tuning: &'a Tuning,
         watch: &'a dyn Watch,
     ) -> Result<Self, Error> {
-        let canvas = frames[0].frame.size();
+        let (count, canvas) = (frames.len(), frames[0].frame.size());
         let global =
-            common_colors(frames, watch)?.map(|table| Arc::new(Colors::exact(table, true)));
+            common_colors(&frames, watch)?.map(|table| Arc::new(Colors::exact(table, true)));
         Ok(Self {
-            frames,
             canvas,
-            threads: options.threads.min(frames.len()),
+            threads: options.threads.min(count),
             kernel: Kernel::detect(options.simd),
             tuning,
             watch,
             stopped: AtomicBool::new(false),
             turn: Mutex::new(Turn {
+                frames: frames.into_iter().map(Some).collect(),
                 next: 0,
                 difference: Difference::new(canvas),
                 global,
@@ -194,7 +196,7 @@ impl<'a> Shared<'a> {
             shown: (0..canvas.height)
                 .map(|_| Mutex::new(vec![[0; 4]; canvas.width as usize]))
                 .collect(),
-            progress: frames.iter().map(|_| Progress::default()).collect(),
+            progress: (0..count).map(|_| Progress::default()).collect(),
             written: Progress::default(),
             #[cfg(any(test, fuzzing))]
             meant: None,
@@ -318,9 +320,10 @@ impl<'a> Worker<'a> {
         let shared = self.shared;
         let mut turn = lock(&shared.turn);
         let index = turn.next;
-        let Some(GifFrame { frame, delay }) = shared.frames.get(index) else {
+        let count = turn.frames.len();
+        if index == count {
             return Ok(None);
-        };
+        }
         if shared.threads > 1
             && let Some(before) = index.checked_sub(2 * shared.threads)
         {
@@ -329,10 +332,17 @@ impl<'a> Worker<'a> {
         }
         shared.check()?;
         turn.next += 1;
-        let frame = &*alpha::flatten(frame, shared)?;
+        let GifFrame { frame, delay } = match index {
+            0 => turn.frames[0].clone(),
+            _ => turn.frames[index].take(),
+        }
+        .expect("each is taken once");
+        let frame = &*alpha::flatten(&frame, shared)?;
         // After the last frame comes the first again, and not every viewer clears the canvas for it.
-        let following = &shared.frames[(index + 1) % shared.frames.len()].frame;
-        let change = turn.difference.next(frame, following, shared)?;
+        let following = turn.frames[(index + 1) % count].clone();
+        let following = following.expect("it is not taken yet").frame;
+        let change = turn.difference.next(frame, &following, shared)?;
+        drop(following);
         let Choice { colors, local } = if index == 0 {
             let choice = match turn.global.take() {
                 Some(colors) => Choice {
@@ -365,7 +375,7 @@ impl<'a> Worker<'a> {
         self.map(index, frame, &change, &colors, minimum_code_size)?;
         let image = Image {
             rect: change.rect,
-            delay: *delay,
+            delay,
             disposal: change.disposal,
             transparent,
             local: local.then(table),

@@ -45,10 +45,10 @@ impl Tuning {
                 reuse: 20_000.0,
                 clean: false,
                 rounds: 3,
-                strength: 112,
-                tolerance: 7.0,
+                strength: 84,
+                tolerance: 6.0,
                 texture: 0.7,
-                shown: 112,
+                shown: 96,
             },
         }
     }
