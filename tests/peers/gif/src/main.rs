@@ -1,4 +1,4 @@
-//! A table of GIF encoders over folders of frames: user CPU, wall time, bytes, SSIMULACRA2 and flicker.
+//! A table of GIF encoders over folders of frames: user CPU, wall time, bytes, SSIMULACRA2, flicker and peak memory.
 //!
 //! `gif-peers --corpus DIR [--ours COMMAND] [--sharp DIR] [--step N]`: every folder in DIR is one animation, its JPEG
 //! or PNG files in name order its frames (at most 20, all of one size; other folders are skipped). Run:
@@ -9,7 +9,7 @@
 //!
 //! A program that is not there is skipped. CPU is user time as the system counts it; one run each, so repeat it
 //! before you believe a difference of a tenth. SSIMULACRA2 is the mean over every N-th frame (2), composed on white;
-//! flicker is the mean change, in levels, of pixels whose source did not change.
+//! flicker is the mean change, in levels, of pixels whose source did not change. RSS is the peak of the program.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -69,10 +69,12 @@ fn main() -> Result<(), Failure> {
     folders.sort();
     let out = std::env::temp_dir().join(format!("gif-peers-{}.gif", std::process::id()));
     let path = out.display().to_string();
-    println!("| animation | program | user s | x | wall s | x | KiB | x | SSIMULACRA2 | flicker |");
-    println!("|---|---|---|---|---|---|---|---|---|---|");
+    println!(
+        "| animation | program | user s | x | wall s | x | KiB | x | SSIMULACRA2 | flicker | RSS MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|---|");
     let names = ["ffmpeg", "ours", "small", "sharp"];
-    let mut all: Vec<Vec<[f64; 5]>> = vec![Vec::new(); names.len()];
+    let mut all: Vec<Vec<[f64; 6]>> = vec![Vec::new(); names.len()];
     for folder in folders.iter().filter(|folder| folder.is_dir()) {
         let files = frames_of(folder)?;
         let Some(source) = read_all(&files)? else {
@@ -104,22 +106,16 @@ fn main() -> Result<(), Failure> {
                 }
             };
             let _ = fs::remove_file(&out);
-            let (before, clock) = (children_user()?, Instant::now());
-            let status = command
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
-            let (user, wall) = (children_user()? - before, clock.elapsed().as_secs_f64());
-            if !status.is_ok_and(|status| status.success()) || !out.exists() {
+            let spent = run(&mut command).ok().filter(|spent| spent.success);
+            let Some(spent) = spent.filter(|_| out.exists()) else {
                 eprintln!("{}: {name} is not there, or failed", folder.display());
                 continue;
-            }
+            };
             let shown = compose(&out, &source)?;
             let (quality, flicker) = judge(&source, &shown, step)?;
             let row = Row {
-                user,
-                wall,
+                user: spent.user,
+                wall: spent.wall,
                 bytes: fs::metadata(&out)?.len(),
             };
             let ratio = |of: fn(&Row) -> f64| yard.as_ref().map_or(1.0, |yard| of(&row) / of(yard));
@@ -129,14 +125,24 @@ fn main() -> Result<(), Failure> {
                 ratio(|r| r.bytes as f64),
             ];
             println!(
-                "| {} | {name} | {user:.2} | {:.2} | {wall:.2} | {:.2} | {} | {:.2} | {quality:.2} | {flicker:.3} |",
+                "| {} | {name} | {:.2} | {:.2} | {:.2} | {:.2} | {} | {:.2} | {quality:.2} | {flicker:.3} | {:.0} |",
                 folder.file_name().unwrap_or_default().display(),
+                spent.user,
                 ratios[0],
+                spent.wall,
                 ratios[1],
                 row.bytes / 1024,
                 ratios[2],
+                spent.rss_kib / 1024.0,
             );
-            all[index].push([ratios[0], ratios[1], ratios[2], quality, flicker]);
+            all[index].push([
+                ratios[0],
+                ratios[1],
+                ratios[2],
+                quality,
+                flicker,
+                spent.rss_kib,
+            ]);
             if *name == "ffmpeg" {
                 yard = Some(row);
             }
@@ -148,12 +154,13 @@ fn main() -> Result<(), Failure> {
         let geometric = |i: usize| (rows.iter().map(|row| row[i].ln()).sum::<f64>() / count).exp();
         let mean = |i: usize| rows.iter().map(|row| row[i]).sum::<f64>() / count;
         println!(
-            "| all {count} | {name} | | {:.2} | | {:.2} | | {:.2} | {:.2} | {:.3} |",
+            "| all {count} | {name} | | {:.2} | | {:.2} | | {:.2} | {:.2} | {:.3} | {:.0} |",
             geometric(0),
             geometric(1),
             geometric(2),
             mean(3),
-            mean(4)
+            mean(4),
+            rows.iter().map(|row| row[5]).fold(0.0, f64::max) / 1024.0
         );
     }
     Ok(())
@@ -204,17 +211,36 @@ fn ffmpeg(folder: &Path, files: &[PathBuf], out: &str) -> Command {
     command
 }
 
-/// User seconds of all children that have ended, from the system's accounting.
-fn children_user() -> Result<f64, Failure> {
-    let text = fs::read_to_string("/proc/self/stat")?;
-    // Field 16, counted behind the name in brackets, in hundredths of a second.
-    let fields = text.rsplit(')').next().unwrap_or_default();
-    Ok(fields
-        .split_whitespace()
-        .nth(13)
-        .ok_or("/proc/self/stat")?
-        .parse::<f64>()?
-        / 100.0)
+/// What one run took, and whether it went well.
+struct Spent {
+    user: f64,
+    wall: f64,
+    rss_kib: f64,
+    success: bool,
+}
+
+/// Runs `command`, with the system's accounting of it and of what it has waited for.
+fn run(command: &mut Command) -> Result<Spent, Failure> {
+    let clock = Instant::now();
+    let child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut status = 0;
+    // SAFETY: all zeros is a valid `rusage`, which is plain numbers.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: both pointers are to live values of their types, and nobody else waits for this child.
+    let waited = unsafe { libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage) };
+    if waited < 0 {
+        return Err(std::io::Error::last_os_error().into());
+    }
+    Ok(Spent {
+        user: usage.ru_utime.tv_sec as f64 + usage.ru_utime.tv_usec as f64 / 1e6,
+        wall: clock.elapsed().as_secs_f64(),
+        rss_kib: usage.ru_maxrss as f64,
+        success: status == 0,
+    })
 }
 
 fn read_all(files: &[PathBuf]) -> Result<Option<Frames>, Failure> {
