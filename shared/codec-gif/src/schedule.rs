@@ -545,3 +545,17 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_waits_once_all_is_stopped() {
+        let progress = Progress::default();
+        progress.set(usize::MAX);
+        // A worker that has not noticed yet tells of its rows.
+        progress.set(8);
+        assert_eq!(progress.wait(100), usize::MAX);
+    }
+}
