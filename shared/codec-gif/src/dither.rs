@@ -159,7 +159,7 @@ pub(crate) struct Mapper {
     table: Table,
     pub(crate) lzw: Lzw,
     /// Errors in sixteenths of a level that came down to this row, and those that go to the next; with one more
-    /// place on the left.
+    /// place on either side.
     errors: [Vec<[i32; 4]>; 2],
     weights: [i32; 4],
     allowances: [i32; 256],
@@ -167,6 +167,7 @@ pub(crate) struct Mapper {
     clean: bool,
     /// What the distance to the color that is shown counts for, of 256.
     kept: i32,
+    start: i32,
     kernel: Kernel,
 }
 
@@ -181,6 +182,7 @@ impl Mapper {
             still: tuning.still_allowances(),
             clean: tuning.clean,
             kept: tuning.shown,
+            start: tuning.start,
             kernel,
         }
     }
@@ -192,7 +194,7 @@ impl Mapper {
             self.table.clear();
             for errors in &mut self.errors {
                 errors.clear();
-                errors.resize(width + 1, [0; 4]);
+                errors.resize(width + 2, [0; 4]);
             }
         }
     }
@@ -221,8 +223,14 @@ impl Mapper {
         match (&colors.kind, row.channels) {
             (Kind::Exact, 3) => self.exact_row::<3>(colors, row),
             (Kind::Exact, _) => self.exact_row::<4>(colors, row),
-            (Kind::Mixed(mixed), 3) => self.mixed_row::<3>(colors, mixed, row),
-            (Kind::Mixed(mixed), _) => self.mixed_row::<4>(colors, mixed, row),
+            (Kind::Mixed(mixed), 3) if self.start == 0 => {
+                self.mixed_row::<3, false>(colors, mixed, row);
+            }
+            (Kind::Mixed(mixed), _) if self.start == 0 => {
+                self.mixed_row::<4, false>(colors, mixed, row);
+            }
+            (Kind::Mixed(mixed), 3) => self.mixed_row::<3, true>(colors, mixed, row),
+            (Kind::Mixed(mixed), _) => self.mixed_row::<4, true>(colors, mixed, row),
         }
     }
 
@@ -247,8 +255,15 @@ impl Mapper {
         }
     }
 
+    /// `AHEAD`: the color of the next pixel has a say in what a string starts with. Compiled apart, since a mere look
+    /// at a flag here costs the other preset 15 % of its instructions.
     #[inline(always)]
-    fn mixed_row<const CHANNELS: usize>(&mut self, colors: &Colors, mixed: &Mixed, row: Row<'_>) {
+    fn mixed_row<const CHANNELS: usize, const AHEAD: bool>(
+        &mut self,
+        colors: &Colors,
+        mixed: &Mixed,
+        row: Row<'_>,
+    ) {
         let Row {
             source,
             busy,
@@ -266,11 +281,12 @@ impl Mapper {
             still,
             clean,
             kept,
+            start,
             ..
         } = self;
         let [above, below] = errors;
         let width = source.len();
-        let (above, below) = (&above[..=width], &mut below[..=width]);
+        let (above, below) = (&above[..width + 2], &mut below[..=width]);
         // What this row has sent so far: to the right, straight down, and down to the right.
         let (mut right, mut down, mut down_right) = ([0i32; 4], [0i32; 4], [0i32; 4]);
         // The color asked for last, and its symbol.
@@ -334,7 +350,24 @@ impl Mapper {
                 *shown = mixed.shades[best as usize];
             } else {
                 let allowed = allowances[busy[x] as usize];
-                match lengthen(lzw, colors, mixed, &wanted, best, allowed, (*shown, *kept)) {
+                let next = || {
+                    let next = source.get(x + 1).filter(|_| AHEAD)?;
+                    let ahead = std::array::from_fn(|c| {
+                        (i32::from(next[c]) * 16 + above[x + 2][c]).clamp(0, 255 * 16)
+                    });
+                    let next = table.get(Table::cell(ahead), &mixed.entries);
+                    Some((next, *start * (allowed >> 5)))
+                };
+                match lengthen(
+                    lzw,
+                    colors,
+                    mixed,
+                    &wanted,
+                    best,
+                    allowed,
+                    (*shown, *kept),
+                    next,
+                ) {
                     Choice::Shown => color = sixteenths(*shown),
                     Choice::Symbol(symbol) => {
                         color = mixed.colors[symbol as usize];
@@ -382,7 +415,8 @@ enum Choice {
 }
 
 /// Takes the nearest color that lengthens the LZW string, if one is no worse than `best` by more than `allowed`;
-/// else `best`, with which a new string starts. What is shown there counts as a color, and as nearer than it is.
+/// else a new string starts with `best`, or with what [`begin`] finds for the color of the next pixel and by how much it
+/// may be worse. What is shown there counts as a color, and as nearer than it is.
 #[inline(always)]
 fn lengthen(
     lzw: &mut Lzw,
@@ -392,9 +426,11 @@ fn lengthen(
     best: u8,
     allowed: i32,
     (shown, kept): ([u8; 4], i32),
+    next: impl FnOnce() -> Option<(u8, i32)>,
 ) -> Choice {
     let mut chosen = best;
-    let mut limit = distance(wanted, &mixed.colors[best as usize]) + allowed;
+    let nearest = distance(wanted, &mixed.colors[best as usize]);
+    let mut limit = nearest + allowed;
     let children = *lzw.children();
     let near = &mixed.neighbors[best as usize];
     for word in 0..4 {
@@ -416,8 +452,41 @@ fn lengthen(
         lzw.push(transparent);
         return Choice::Shown;
     }
+    if chosen == best
+        && let Some((next, allowed)) = next()
+    {
+        chosen = begin(lzw, mixed, wanted, best, next, nearest + allowed);
+    }
     lzw.push(chosen);
     Choice::Symbol(chosen)
+}
+
+/// The symbol that a new string starts with: the nearest that `next`, the color for the next pixel, or one near that
+/// lengthens to a string in the table. `best` where none is nearer than `limit`.
+#[inline(always)]
+fn begin(lzw: &Lzw, mixed: &Mixed, wanted: &[i32; 4], best: u8, next: u8, mut limit: i32) -> u8 {
+    let mut good = mixed.neighbors[next as usize];
+    lzw::insert(&mut good, next);
+    let goes_on = |symbol: u8| {
+        let children = lzw.children_of(symbol);
+        (0..4).any(|word| children[word] & good[word] != 0)
+    };
+    if goes_on(best) {
+        return best;
+    }
+    let mut chosen = best;
+    let near = &mixed.neighbors[best as usize];
+    for (word, &(mut set)) in near.iter().enumerate() {
+        while set != 0 {
+            let symbol = (64 * word) as u8 | set.trailing_zeros() as u8;
+            set &= set - 1;
+            let found = distance(wanted, &mixed.colors[symbol as usize]);
+            if found < limit && goes_on(symbol) {
+                (limit, chosen) = (found, symbol);
+            }
+        }
+    }
+    chosen
 }
 
 /// A pixel at which nothing changes: transparent, or drawn again in the color it has if that costs less.

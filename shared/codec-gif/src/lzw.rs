@@ -126,6 +126,12 @@ impl Lzw {
         &self.children[(self.node & (MAX_CODES - 1)) as usize]
     }
 
+    /// The symbols that lengthen the string of one `symbol`.
+    #[inline(always)]
+    pub(crate) fn children_of(&self, symbol: u8) -> &Symbols {
+        &self.children[symbol as usize]
+    }
+
     /// Goes on to the code that [`Lzw::find`] gave.
     #[inline(always)]
     pub(crate) fn extend(&mut self, code: u32) {

@@ -21,6 +21,9 @@ pub(crate) struct Tuning {
     pub(crate) tolerance: f32,
     /// How much more is allowed where the source is busy.
     pub(crate) texture: f32,
+    /// Part of what is allowed, of 32, by which the color that a new string starts with may be worse than the nearest
+    /// if the string then goes on with a color for the next pixel. 0 takes the nearest.
+    pub(crate) start: i32,
     /// What the distance to the color that is shown already counts for, of 256, beside that to any other color: to
     /// keep it costs least, and never flickers. The error is diffused like any other, so nothing is smeared.
     pub(crate) shown: i32,
@@ -38,6 +41,7 @@ impl Tuning {
                 strength: 179,
                 tolerance: 1.9,
                 texture: 0.15,
+                start: 0,
                 shown: 140,
             },
             Preset::Small => Self {
@@ -46,8 +50,9 @@ impl Tuning {
                 clean: false,
                 rounds: 3,
                 strength: 84,
-                tolerance: 6.0,
+                tolerance: 5.5,
                 texture: 0.7,
+                start: 4,
                 shown: 96,
             },
         }
