@@ -11,8 +11,8 @@ use crate::authority::Who;
 use crate::body::Body;
 use crate::conditions::{self, Verdict};
 use crate::error::Error;
+use crate::headers::{self, set};
 use crate::images::SourceName;
-use crate::object::{self, set};
 use crate::service::{Call, Service};
 use crate::storage::{ETag, GetOptions, ObjectKey};
 use crate::work::{self, Entry, Made, Place, Timer};
@@ -29,7 +29,7 @@ impl Service {
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
         self.may_use_rule(call, &item.raw)?;
-        let overrides = object::response_overrides(call)?;
+        let overrides = headers::response_overrides(call)?;
         let mut response = match Rule::parse(&item.text) {
             Ok(rule) => {
                 let rendered = match self.sources_of(call, &key, &rule, &item.raw) {
@@ -201,7 +201,7 @@ impl Service {
         let stored = self.storage(call.place.bucket).get(key, options).await?;
         let mut response = Response::new(Body::Empty);
         let headers = response.headers_mut();
-        object::describe(headers, &stored.info);
+        headers::describe(headers, &stored.info);
         headers.remove(header::ACCEPT_RANGES);
         // What stands in for a result is soon looked at again, and by nobody but who may read the object.
         let public = self.anyone_may(Action::GetObject, call.place.bucket, key);

@@ -17,8 +17,8 @@ use crate::authority::{Ask, Decided, Who, refuse_uncovered};
 use crate::config::Config;
 use crate::cors;
 use crate::error::Error;
+use crate::headers;
 use crate::hosts::{self, Asked, Place};
-use crate::object;
 use crate::operation::Operation;
 use crate::pic_operations::PicOperations;
 use crate::service::{Call, Front, PIC_OPERATIONS, Service, header_text};
@@ -204,7 +204,7 @@ impl Service {
         match operation {
             Operation::Render(item) => {
                 told.take(self.may_use_rule(call, &item.raw));
-                told.take(object::response_overrides(call));
+                told.take(headers::response_overrides(call));
                 let Some(key) = told.take(call.key()) else {
                     return;
                 };
@@ -227,14 +227,14 @@ impl Service {
                 }
             }
             Operation::GetObject | Operation::HeadObject => {
-                told.take(object::response_overrides(call));
+                told.take(headers::response_overrides(call));
             }
             Operation::PutObject => {
-                told.take(object::put_options(&call.headers));
+                told.take(headers::put_options(&call.headers));
             }
             Operation::PutProcessed => {
                 self.explain_results(told, call, operation);
-                told.take(object::put_options(&call.headers));
+                told.take(headers::put_options(&call.headers));
             }
             Operation::ProcessStored => self.explain_results(told, call, operation),
             Operation::CompleteMultipart(_) if call.headers.contains_key(PIC_OPERATIONS) => {

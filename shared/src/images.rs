@@ -12,8 +12,8 @@ use sha1::{Digest, Sha1};
 
 use crate::authority::Who;
 use crate::error::Error;
+use crate::headers;
 use crate::hosts::{self, Asked};
-use crate::object;
 use crate::service::Service;
 use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo, ObjectKey, Version};
 use crate::work::Timer;
@@ -104,7 +104,7 @@ impl Service {
         let infos = try_join_all(heads).await?;
         let (etag, last_modified) =
             told_of_result(&infos.iter().collect::<Vec<_>>(), &indices, rule);
-        let said = object::content_type(&infos[0]).to_owned();
+        let said = headers::content_type(&infos[0]).to_owned();
         Ok((etag, last_modified, said))
     }
 

@@ -15,8 +15,9 @@ use rules::Rule;
 use crate::authority::Who;
 use crate::body::Body;
 use crate::error::Error;
+use crate::headers::{self, set, tell_stored};
 use crate::images::SourceName;
-use crate::object::{self, set, tell_stored};
+use crate::multipart;
 use crate::pic_operations::{Operation, PicOperations};
 use crate::service::{Call, PIC_OPERATIONS, Service};
 use crate::storage::{Attributes, ETag, ObjectInfo, ObjectKey, Precondition, PutOptions, UploadId};
@@ -77,8 +78,8 @@ impl Service {
     pub(crate) async fn put_processed(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
         let document = self.pic_operations(call)?;
-        let options = object::put_options(&call.headers)?;
-        object::check_body(call).await?;
+        let options = headers::put_options(&call.headers)?;
+        headers::check_body(call).await?;
         let jobs = self.jobs(call, &document, &key)?;
         let overwrites = jobs
             .iter()
@@ -155,9 +156,9 @@ impl Service {
         upload: &UploadId,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        object::check_body(call).await?;
-        let parts = object::parts_named(&call.body)?;
-        let precondition = object::precondition(&call.headers)?;
+        headers::check_body(call).await?;
+        let parts = multipart::parts_named(&call.body)?;
+        let precondition = headers::precondition(&call.headers)?;
         let document = if call.headers.contains_key(PIC_OPERATIONS) {
             Some(self.pic_operations(call)?)
         } else {
@@ -537,7 +538,7 @@ impl Service {
         }
         answer.end();
         self.write_results(&mut answer, call, jobs, stored);
-        object::xml(answer)
+        headers::xml(answer)
     }
 
     fn write_results(&self, answer: &mut Writer, call: &Call, jobs: &[Job], stored: &[Stored]) {
@@ -699,7 +700,7 @@ fn final_etag(
 }
 
 fn completed(answer: Writer, original: &ObjectInfo) -> Response<Body> {
-    let mut response = object::xml(answer);
+    let mut response = headers::xml(answer);
     let headers: &mut HeaderMap = response.headers_mut();
     tell_stored(headers, original);
     headers.remove(header::ETAG);
