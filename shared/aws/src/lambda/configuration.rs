@@ -93,7 +93,17 @@ pub(super) fn service() -> Result<(Service, Vec<Check>), Error> {
             parse(&text, &file)?
         }
     };
-    open(config)
+    open(bounded(config, env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")))
+}
+
+/// The work on one picture takes no more than three quarters of the function's memory, whatever the configuration
+/// says: a picture that needs more is refused, where the function would be killed. `megabytes` is as Lambda says it.
+fn bounded(mut config: Config, megabytes: Option<String>) -> Config {
+    if let Some(megabytes) = megabytes.and_then(|text| text.parse::<u64>().ok()) {
+        let most = megabytes.saturating_mul(1 << 20) / 4 * 3;
+        config.limits.memory_bytes = config.limits.memory_bytes.min(most);
+    }
+    config
 }
 
 fn parse(text: &str, file: &dyn Fn(&str) -> io::Result<String>) -> Result<Config, Error> {
@@ -182,4 +192,27 @@ fn fetch(settings: &s3::Settings, bucket: &str, key: &str) -> io::Result<String>
     let bytes = std::thread::scope(|scope| scope.spawn(run).join())
         .unwrap_or_else(|_| Err(io::Error::other("a panic")))?;
     String::from_utf8(bytes.into()).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_takes_no_more_than_most_of_the_functions_memory() {
+        let bytes = |configured: u64, function: Option<&str>| {
+            let text = format!(
+                "[[bucket]]\nname = \"a-1\"\nfolder = \".\"\n[limits]\nmemory_bytes = {configured}"
+            );
+            let config =
+                parse(&text, &|_| Err(io::ErrorKind::NotFound.into())).expect("a configuration");
+            bounded(config, function.map(str::to_owned))
+                .limits
+                .memory_bytes
+        };
+        assert_eq!(bytes(3 << 29, Some("1024")), 768 << 20);
+        assert_eq!(bytes(3 << 29, Some("10240")), 3 << 29);
+        assert_eq!(bytes(1 << 20, Some("1024")), 1 << 20);
+        assert_eq!(bytes(3 << 29, None), 3 << 29);
+    }
 }
