@@ -15,6 +15,8 @@ mod lzw;
 mod nearest;
 mod palette;
 mod schedule;
+#[doc(hidden)]
+pub mod stages;
 mod texture;
 mod tuning;
 
