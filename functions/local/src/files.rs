@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indicatif::{ProgressBar, ProgressStyle};
-use pipeline::{Damage, Limits, Options, Report, Scans, Simd};
+use pipeline::{Damage, Limits, Options, Pixels, Process, Report, Sampling, Scans, Simd};
 use raster::Unwatched;
-use rules::{ImageMogr2, ImageRef, Quality, Rule, Stage};
+use rules::{ImageMogr2, ImageRef, Rule, Stage};
 
 use crate::Error;
 
@@ -38,6 +38,22 @@ enum ScansOption {
     Standard,
     /// Chosen for the picture.
     Smallest,
+}
+
+/// How many samples of color a JPG has.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum SamplingOption {
+    /// 4:2:0 below quality 90, 4:4:4 from there on.
+    Auto,
+    /// One for each pixel.
+    #[value(name = "444")]
+    S444,
+    /// One for two pixels beside each other.
+    #[value(name = "422")]
+    S422,
+    /// One for 2 x 2 pixels.
+    #[value(name = "420")]
+    S420,
 }
 
 /// What matters most in a GIF.
@@ -95,9 +111,12 @@ pub(crate) struct Encode {
     /// Write a progressive JPG.
     #[arg(long)]
     progressive: bool,
+    /// How many samples of color it has.
+    #[arg(long, value_enum, default_value = "auto")]
+    sampling: SamplingOption,
     #[command(flatten)]
     common: Common,
-    /// The picture.
+    /// The picture. It is decoded once, however often it is encoded (`--reps`).
     input: PathBuf,
 }
 
@@ -152,20 +171,53 @@ impl Interlace {
 
 impl Encode {
     pub(crate) fn run(self) -> Result<(), Error> {
-        let stage = ImageMogr2 {
-            format: Some(rules::Format::Jpg),
-            interlace: Some(self.progressive),
-            quality: Some(Quality {
-                value: self.quality,
-                forced: true,
-            }),
-            ..ImageMogr2::default()
+        let limits = Limits::default();
+        let options = Options {
+            sampling: match self.sampling {
+                SamplingOption::Auto => Sampling::Auto,
+                SamplingOption::S444 => Sampling::S444,
+                SamplingOption::S422 => Sampling::S422,
+                SamplingOption::S420 => Sampling::S420,
+            },
+            ..self.common.options(1)
         };
-        run(&[self.input], stage, Options::default(), &self.common)
+        let process = if self.progressive {
+            Process::Progressive
+        } else {
+            Process::Baseline
+        };
+        let inputs = [self.input];
+        let (sources, bar) = read(&inputs, &self.common)?;
+        let pixels = Pixels::read(&sources[0], &limits, &Unwatched);
+        let pixels = pixels.map_err(|error| named(error, &inputs))?;
+        repeat(&inputs, &sources, &self.common, &bar, |output| {
+            pixels
+                .to_jpeg(self.quality, process, &limits, &options, &Unwatched)?
+                .write(&Unwatched, output)
+        })
     }
 }
 
-/// Reads the files, does the work as often as asked, writes the result.
+impl Common {
+    /// How the work on so many files is done.
+    fn options(&self, files: usize) -> Options {
+        Options {
+            threads: match self.threads {
+                None if files == 1 => 1,
+                None | Some(0) => std::thread::available_parallelism().map_or(1, usize::from),
+                Some(threads) => threads,
+            },
+            simd: if self.portable {
+                Simd::Portable
+            } else {
+                Simd::Auto
+            },
+            ..Options::default()
+        }
+    }
+}
+
+/// Reads the files, does the work as often as asked, writes the result. `options` are those that not all commands have.
 fn run(
     inputs: &[PathBuf],
     stage: ImageMogr2,
@@ -174,20 +226,22 @@ fn run(
 ) -> Result<(), Error> {
     let rule = Rule::new(vec![Stage::ImageMogr2(stage)]).expect("one stage is a rule");
     let limits = Limits::default();
+    let Options { threads, simd, .. } = common.options(inputs.len());
     let options = Options {
-        threads: match common.threads {
-            None if inputs.len() == 1 => 1,
-            None | Some(0) => std::thread::available_parallelism().map_or(1, usize::from),
-            Some(threads) => threads,
-        },
-        simd: if common.portable {
-            Simd::Portable
-        } else {
-            Simd::Auto
-        },
+        threads,
+        simd,
         ..options
     };
     pipeline::check(&rule, &limits)?;
+    let (sources, bar) = read(inputs, common)?;
+    repeat(inputs, &sources, common, &bar, |output| {
+        let prepared = pipeline::prepare(&sources, &rule, &limits, &options, &Unwatched)?;
+        prepared.write(&Unwatched, output)
+    })
+}
+
+/// The files, and the bar that goes on with the work.
+fn read(inputs: &[PathBuf], common: &Common) -> Result<(Vec<Bytes>, ProgressBar), Error> {
     let bar = progress(inputs.len() as u64 + u64::from(common.reps));
     let mut sources = Vec::new();
     for path in inputs {
@@ -199,6 +253,17 @@ fn run(
         sources.push(Bytes::from(bytes));
         bar.inc(1);
     }
+    Ok((sources, bar))
+}
+
+/// Does the work as often as asked, and writes the last result.
+fn repeat(
+    inputs: &[PathBuf],
+    sources: &[Bytes],
+    common: &Common,
+    bar: &ProgressBar,
+    mut work: impl FnMut(&mut Vec<u8>) -> Result<Report, pipeline::Error>,
+) -> Result<(), Error> {
     let mut times = Vec::new();
     let mut output = Vec::new();
     let mut report = None;
@@ -206,7 +271,7 @@ fn run(
         bar.set_message("working");
         output.clear();
         let started = Instant::now();
-        let done = work(&sources, &rule, &limits, &options, &mut output);
+        let done = work(&mut output);
         times.push(started.elapsed());
         report = Some(done.map_err(|error| named(error, inputs))?);
         bar.inc(1);
@@ -214,20 +279,9 @@ fn run(
     bar.finish_and_clear();
     save(&common.output, &output)?;
     if let Some(report) = report {
-        tell(&report, &sources, &mut times);
+        tell(&report, sources, &mut times);
     }
     Ok(())
-}
-
-fn work(
-    sources: &[Bytes],
-    rule: &Rule,
-    limits: &Limits,
-    options: &Options,
-    output: &mut Vec<u8>,
-) -> Result<Report, pipeline::Error> {
-    let prepared = pipeline::prepare(sources, rule, limits, options, &Unwatched)?;
-    prepared.write(&Unwatched, output)
 }
 
 /// The error with the file's name in it, where it is one file's.

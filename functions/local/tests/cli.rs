@@ -106,6 +106,19 @@ fn files_are_worked_on() {
     fs::remove_file(path("half.jpg")).unwrap();
 
     prints(&["encode", &png, "-q", "85", "-o", &path("e.jpg")]);
+    prints(&[
+        "encode",
+        &png,
+        "-q",
+        "85",
+        "--sampling",
+        "444",
+        "--reps",
+        "2",
+        "-o",
+        &path("f.jpg"),
+    ]);
+    assert!(read("f.jpg").len() > read("e.jpg").len());
     assert_eq!(frame_type(&read("e.jpg")), 0);
 
     let frames: Vec<String> = (1..=3).map(|n| sample(&format!("image-{n}.jpg"))).collect();
@@ -121,7 +134,7 @@ fn files_are_worked_on() {
     let entries = fs::read_dir(folder.path()).unwrap();
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["b.jpg", "e.jpg", "p.jpg", "portable.jpg"]);
+    assert_eq!(names, ["b.jpg", "e.jpg", "f.jpg", "p.jpg", "portable.jpg"]);
 }
 
 #[test]

@@ -69,13 +69,13 @@ pub(crate) fn encode(
                 quality,
                 process,
                 scans: options.scans,
+                sampling: options.sampling,
                 background: WHITE,
                 icc,
                 exif,
                 simd: options.simd,
                 threads: options.threads,
                 max_bytes: limits.max_memory_bytes.saturating_sub(held),
-                ..EncodeOptions::default()
             };
             codec_jpeg::encode(&frame, &options, watch).map_err(jpeg_error)
         }

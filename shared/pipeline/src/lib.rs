@@ -21,9 +21,9 @@ mod probe;
 
 pub use average::average_color;
 pub use codec_gif::Preset;
-pub use codec_jpeg::{Damage, Scans, Simd};
+pub use codec_jpeg::{Damage, Process, Sampling, Scans, Simd};
 pub use error::{Error, Fault};
 pub use format::Format;
 pub use limits::{Limits, Options};
-pub use prepare::{Prepared, Report, ResultInfo, check, prepare};
+pub use prepare::{Pixels, Prepared, Report, ResultInfo, check, prepare};
 pub use probe::{SourceInfo, probe};

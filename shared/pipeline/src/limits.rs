@@ -1,6 +1,6 @@
 //! What is allowed, and how the work is done.
 
-use crate::{Damage, Fault, Format, Preset, Scans, Simd, SourceInfo};
+use crate::{Damage, Fault, Format, Preset, Sampling, Scans, Simd, SourceInfo};
 
 /// Bounds on what a request may ask for. Every one is checked from headers, before anything is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,6 +121,8 @@ pub struct Options {
     pub preset: Preset,
     /// How the scans of a progressive JPEG are chosen.
     pub scans: Scans,
+    /// How many samples of color a JPEG has that is made of pixels.
+    pub sampling: Sampling,
     /// Which code runs.
     pub simd: Simd,
     /// What becomes of a damaged JPEG that is re-coded without touching its pixels.
@@ -133,6 +135,7 @@ impl Default for Options {
             threads: 1,
             preset: Preset::default(),
             scans: Scans::default(),
+            sampling: Sampling::default(),
             simd: Simd::default(),
             damage: Damage::default(),
         }

@@ -4,12 +4,12 @@ use std::io::Write;
 
 use bytes::Bytes;
 use codec_gif::GifFrame;
-use codec_jpeg::{Metadata, TranscodeOptions};
+use codec_jpeg::{Metadata, Process, TranscodeOptions};
 use raster::{Orientation, Size, Watch};
 use rules::Rule;
 
 use crate::animate::{self, Still};
-use crate::decode::{Color, decode};
+use crate::decode::{Color, Decoded, decode};
 use crate::plan::{self, Plan, Step, Target};
 use crate::{Error, Fault, Format, Limits, Options, SourceInfo, encode, probe};
 
@@ -171,6 +171,46 @@ fn execute(
     let decoded = encode::turn(decoded, orientation, strip);
     watch.check()?;
     encode::encode(decoded, target, limits, options, watch).map(Bytes::from)
+}
+
+/// The pixels of a still, to be encoded as often as one likes.
+pub struct Pixels(Decoded);
+
+impl Pixels {
+    /// Decodes `source` as the rule `format/jpg` would: of an animation the first image.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prepare`] on the source.
+    pub fn read(source: &Bytes, limits: &Limits, watch: &dyn Watch) -> Result<Self, Error> {
+        let object = |fault| Error::Source { index: 0, fault };
+        let info = accept(source, limits).map_err(object)?;
+        let decoded = decode(source, &info, Color::Kept, limits, watch);
+        watch.check()?;
+        Ok(Self(decoded.map_err(object)?))
+    }
+
+    /// A JPEG of this quality, with the source's profile and EXIF: the same bytes as the rule's.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`prepare`] on the result.
+    pub fn to_jpeg(
+        &self,
+        quality: u8,
+        process: Process,
+        limits: &Limits,
+        options: &Options,
+        watch: &dyn Watch,
+    ) -> Result<Prepared, Error> {
+        let target = Target::Jpeg { process, quality };
+        let bytes = encode::encode(self.0.clone(), target, limits, options, watch)?;
+        let info = probe(&bytes).map_err(|fault| Error::Encoder {
+            format: Format::Jpeg,
+            reason: fault.to_string(),
+        })?;
+        Ok(Prepared::done(Bytes::from(bytes), &info))
+    }
 }
 
 /// What the result is.

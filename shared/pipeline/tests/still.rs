@@ -7,7 +7,7 @@ use common::{
     Jpeg, as_format, distance, exif, filled, is_progressive, prepare, read_jpeg, refuses, run,
 };
 use image::ImageFormat;
-use pipeline::{Format, Limits, Options};
+use pipeline::{Format, Limits, Options, Pixels, Process, Sampling};
 use png::ColorType;
 use proptest::prelude::*;
 use raster::{Size, Unwatched};
@@ -622,4 +622,48 @@ fn interlace_0_gives_what_every_reader_takes() {
     let frame = extended.windows(2).position(|pair| pair == [0xFF, 0xC0]);
     extended[frame.unwrap() + 1] = 0xC1;
     assert!(run("imageMogr2/interlace/0", &[extended.into()]) == baseline);
+}
+
+#[test]
+fn pixels_are_encoded_as_the_rule_does() {
+    let limits = Limits::default();
+    for source in [png_source(), Jpeg::default().encode(40, 30)] {
+        let pixels = Pixels::read(&source, &limits, &Unwatched).unwrap();
+        let jpeg = |quality, sampling| {
+            let options = Options {
+                sampling,
+                ..Options::default()
+            };
+            let process = Process::Progressive;
+            let made = pixels.to_jpeg(quality, process, &limits, &options, &Unwatched);
+            made.unwrap().bytes().unwrap().clone()
+        };
+        for quality in [30, 85, 95] {
+            let rule = format!("imageMogr2/format/jpg/interlace/1/quality/{quality}!");
+            let expected = run(&rule, std::slice::from_ref(&source));
+            // As often as one likes.
+            assert!(jpeg(quality, Sampling::Auto) == expected);
+            assert!(jpeg(quality, Sampling::Auto) == expected);
+        }
+        // Height, width, three components, and the first one's factors.
+        for (sampling, factors) in [
+            (Sampling::S420, 0x22),
+            (Sampling::S422, 0x21),
+            (Sampling::S444, 0x11),
+        ] {
+            let bytes = jpeg(95, sampling);
+            let sof = bytes.windows(2).position(|at| at == [0xFF, 0xC2]).unwrap();
+            assert_eq!(bytes[sof + 11], factors, "{sampling:?}");
+        }
+    }
+    let error = Pixels::read(&Bytes::from_static(b"text"), &limits, &Unwatched)
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        prepare("imageMogr2/format/jpg", &[Bytes::from_static(b"text")])
+            .err()
+            .unwrap()
+            .to_string()
+    );
 }

@@ -10,6 +10,7 @@ use raster::{Frame, Layout, Watch};
 use crate::{Fault, Format, Limits, SourceInfo, color};
 
 /// A picture as stored, before any orientation.
+#[derive(Clone)]
 pub(crate) struct Decoded {
     pub(crate) frame: Frame,
     /// The profile that the pixels are in; `None` for sRGB.
