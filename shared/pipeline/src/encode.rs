@@ -7,9 +7,10 @@ use png::{BitDepth, ColorType};
 use raster::{Frame, Layout, Orientation, Watch};
 
 use crate::decode::Decoded;
+use crate::error::{Error, jpeg_error};
 use crate::plan::Target;
 use crate::probe::exif;
-use crate::{Error, Fault, Format, Limits, Options, color};
+use crate::{Format, Limits, Options, color};
 
 /// What lies behind transparent pixels of a JPG.
 const WHITE: [u8; 3] = [255; 3];
@@ -123,41 +124,4 @@ fn gray_over_white(frame: Frame) -> Frame {
     }
     pixels.truncate(count);
     Frame::new(size, Layout::Gray, pixels).expect("a byte for each pixel")
-}
-
-/// What the JPEG codec's refusals mean for the object.
-pub(crate) fn jpeg_error(error: codec_jpeg::Error) -> Error {
-    match jpeg_fault(error) {
-        Ok(fault) => Error::Source { index: 0, fault },
-        Err(error) => error,
-    }
-}
-
-/// What is wrong with the source, if that is what the JPEG codec says.
-pub(crate) fn jpeg_fault(error: codec_jpeg::Error) -> Result<Fault, Error> {
-    let format = Format::Jpeg;
-    Ok(match error {
-        codec_jpeg::Error::Stopped(stopped) => return Err(Error::Stopped(stopped)),
-        codec_jpeg::Error::TooManyPasses { max_passes } => Fault::TooManyPasses { max: max_passes },
-        codec_jpeg::Error::TooMuchMemory {
-            found_bytes,
-            max_bytes,
-        } => Fault::TooMuchMemory {
-            found: found_bytes,
-            max: max_bytes,
-        },
-        codec_jpeg::Error::Malformed(reason) => Fault::Broken { format, reason },
-        codec_jpeg::Error::Unsupported(reason) => Fault::Unsupported { format, reason },
-        codec_jpeg::Error::TooManyPixels { found, max_pixels } => Fault::TooManyPixels {
-            found,
-            max: max_pixels,
-        },
-        codec_jpeg::Error::TooManyScans { max_scans } => Fault::TooManyScans { max: max_scans },
-        codec_jpeg::Error::TooLarge(found) => Fault::SideTooLong { found, max: 65535 },
-        // What would not fit was left out before; a quality is checked with the rule.
-        error @ (codec_jpeg::Error::SegmentTooLarge { .. } | codec_jpeg::Error::Quality(_)) => {
-            let reason = error.to_string();
-            return Err(Error::Encoder { format, reason });
-        }
-    })
 }

@@ -172,3 +172,52 @@ impl Error {
         }
     }
 }
+
+/// What the JPEG codec's refusals mean for the object.
+pub(crate) fn jpeg_error(error: codec_jpeg::Error) -> Error {
+    match jpeg_fault(error) {
+        Ok(fault) => Error::Source { index: 0, fault },
+        Err(error) => error,
+    }
+}
+
+/// What is wrong with the source, if that is what the JPEG codec says.
+pub(crate) fn jpeg_fault(error: codec_jpeg::Error) -> Result<Fault, Error> {
+    let format = Format::Jpeg;
+    Ok(match error {
+        codec_jpeg::Error::Stopped(stopped) => return Err(Error::Stopped(stopped)),
+        codec_jpeg::Error::TooManyPasses { max_passes } => Fault::TooManyPasses { max: max_passes },
+        codec_jpeg::Error::TooMuchMemory {
+            found_bytes,
+            max_bytes,
+        } => Fault::TooMuchMemory {
+            found: found_bytes,
+            max: max_bytes,
+        },
+        codec_jpeg::Error::Malformed(reason) => Fault::Broken { format, reason },
+        codec_jpeg::Error::Unsupported(reason) => Fault::Unsupported { format, reason },
+        codec_jpeg::Error::TooManyPixels { found, max_pixels } => Fault::TooManyPixels {
+            found,
+            max: max_pixels,
+        },
+        codec_jpeg::Error::TooManyScans { max_scans } => Fault::TooManyScans { max: max_scans },
+        codec_jpeg::Error::TooLarge(found) => Fault::SideTooLong { found, max: 65535 },
+        // What would not fit was left out before; a quality is checked with the rule.
+        error @ (codec_jpeg::Error::SegmentTooLarge { .. } | codec_jpeg::Error::Quality(_)) => {
+            let reason = error.to_string();
+            return Err(Error::Encoder { format, reason });
+        }
+    })
+}
+
+/// What the GIF codec's refusals mean.
+pub(crate) fn gif_error(error: codec_gif::Error) -> Error {
+    match error {
+        codec_gif::Error::Stopped(stopped) => Error::Stopped(stopped),
+        codec_gif::Error::Output(error) => Error::Output(error),
+        other => Error::Encoder {
+            format: Format::Gif,
+            reason: other.to_string(),
+        },
+    }
+}

@@ -10,8 +10,9 @@ use rules::Rule;
 
 use crate::animate::{self, Still};
 use crate::decode::{Color, Decoded, decode};
+use crate::error::{Error, Fault, gif_error, jpeg_error};
 use crate::plan::{self, Plan, Step, Target};
-use crate::{Error, Fault, Format, Limits, Options, SourceInfo, encode, probe};
+use crate::{Format, Limits, Options, SourceInfo, encode, probe};
 
 /// Refuses what the rule alone shows to be too much, before any source is read.
 ///
@@ -150,7 +151,7 @@ fn execute(
                     let strip = metadata == Metadata::Essential;
                     (target, Orientation::Normal, strip)
                 }
-                Err(error) => return Err(encode::jpeg_error(error)),
+                Err(error) => return Err(jpeg_error(error)),
             }
         }
         Plan::Render {
@@ -315,16 +316,5 @@ impl Prepared {
             }
         };
         Ok(Report { info, bytes })
-    }
-}
-
-fn gif_error(error: codec_gif::Error) -> Error {
-    match error {
-        codec_gif::Error::Stopped(stopped) => Error::Stopped(stopped),
-        codec_gif::Error::Output(error) => Error::Output(error),
-        other => Error::Encoder {
-            format: Format::Gif,
-            reason: other.to_string(),
-        },
     }
 }

@@ -10,7 +10,7 @@ use zune_jpeg::errors::DecodeErrors;
 
 use super::Decoded;
 use super::watched::Watched;
-use crate::encode::jpeg_fault;
+use crate::error::jpeg_fault;
 use crate::probe::broken;
 use crate::probe::jpeg::Header;
 use crate::{Fault, Format, Limits, color};
