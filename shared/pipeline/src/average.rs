@@ -3,7 +3,7 @@
 use raster::{Layout, Watch};
 
 use crate::decode::{Color, decode};
-use crate::{Error, Limits, prepare};
+use crate::{Error, Limits};
 
 /// The mean of all pixels, red, green and blue, in sRGB values; transparent pixels count for as much as they show
 /// over white.
@@ -19,7 +19,7 @@ pub fn average_color(
     watch: &dyn Watch,
 ) -> Result<[u8; 3], Error> {
     let object = |fault| Error::Source { index: 0, fault };
-    let info = prepare::accept(bytes, limits).map_err(object)?;
+    let info = limits.accept(bytes).map_err(object)?;
     watch.check()?;
     let decoded = decode(bytes, &info, Color::Srgb, limits, watch);
     watch.check()?;

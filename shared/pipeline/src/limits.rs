@@ -1,6 +1,11 @@
 //! What is allowed, and how the work is done.
 
-use crate::{Damage, Fault, Format, Preset, Sampling, Scans, Simd, SourceInfo};
+use codec_gif::Preset;
+use codec_jpeg::{Damage, Sampling, Scans, Simd};
+
+use crate::error::Fault;
+use crate::format::Format;
+use crate::probe::{SourceInfo, probe};
 
 /// Bounds on what a request may ask for. Every one is checked from headers, before anything is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +51,16 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Probes a source and holds it to the limits that every source has.
+    pub(crate) fn accept(&self, bytes: &[u8]) -> Result<SourceInfo, Fault> {
+        self.check_bytes(bytes)?;
+        let info = probe(bytes)?;
+        self.check_source(&info)?;
+        Ok(info)
+    }
+
     /// Refuses a source of too many bytes, before anything is read from it.
-    pub(crate) fn check_bytes(&self, bytes: &[u8]) -> Result<(), Fault> {
+    fn check_bytes(&self, bytes: &[u8]) -> Result<(), Fault> {
         let (found, max) = (bytes.len() as u64, self.max_source_bytes);
         if found > max {
             return Err(Fault::TooManyBytes { found, max });
@@ -75,7 +88,7 @@ impl Limits {
     }
 
     /// Refuses a source whose headers announce too much.
-    pub(crate) fn check_source(&self, info: &SourceInfo) -> Result<(), Fault> {
+    fn check_source(&self, info: &SourceInfo) -> Result<(), Fault> {
         let SourceInfo { size, frames, .. } = *info;
         let max = match info.format {
             Format::WebP => self.max_webp_side.min(self.max_side),

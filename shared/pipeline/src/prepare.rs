@@ -10,7 +10,7 @@ use rules::Rule;
 
 use crate::animate::{self, Still};
 use crate::decode::{Color, Decoded, decode};
-use crate::error::{Error, Fault, gif_error, jpeg_error};
+use crate::error::{Error, gif_error, jpeg_error};
 use crate::plan::{self, Plan, Step, Target};
 use crate::{Format, Limits, Options, SourceInfo, encode, probe};
 
@@ -58,7 +58,7 @@ pub fn prepare(
     let steps = plan::steps(rule);
     let mut infos = Vec::with_capacity(expected);
     for (index, bytes) in sources.iter().enumerate() {
-        let info = accept(bytes, limits).and_then(|info| {
+        let info = limits.accept(bytes).and_then(|info| {
             // The object may become a frame on the way; images must be frames as they are.
             if index > 0 || matches!(steps.first(), Some(Step::Animate { .. })) {
                 limits.check_frame(&info)?;
@@ -107,14 +107,6 @@ pub fn prepare(
         })?;
     }
     Ok(Prepared::done(bytes, &info))
-}
-
-/// Probes a source and holds it to the limits that every source has.
-pub(crate) fn accept(bytes: &Bytes, limits: &Limits) -> Result<SourceInfo, Fault> {
-    limits.check_bytes(bytes)?;
-    let info = probe(bytes)?;
-    limits.check_source(&info)?;
-    Ok(info)
 }
 
 /// Carries out a plan on a still; `info` is what the probe of `bytes` said.
@@ -185,7 +177,7 @@ impl Pixels {
     /// Those of [`prepare`] on the source.
     pub fn read(source: &Bytes, limits: &Limits, watch: &dyn Watch) -> Result<Self, Error> {
         let object = |fault| Error::Source { index: 0, fault };
-        let info = accept(source, limits).map_err(object)?;
+        let info = limits.accept(source).map_err(object)?;
         let decoded = decode(source, &info, Color::Kept, limits, watch);
         watch.check()?;
         Ok(Self(decoded.map_err(object)?))
