@@ -18,6 +18,8 @@ mod limits;
 mod plan;
 mod prepare;
 mod probe;
+mod result;
+mod still;
 
 pub use average::average_color;
 pub use codec_gif::Preset;
@@ -25,5 +27,7 @@ pub use codec_jpeg::{Damage, Process, Sampling, Scans, Simd};
 pub use error::{Error, Fault};
 pub use format::Format;
 pub use limits::{Limits, Options};
-pub use prepare::{Pixels, Prepared, Report, ResultInfo, check, prepare};
+pub use prepare::{check, prepare};
 pub use probe::{SourceInfo, probe};
+pub use result::{Prepared, Report, ResultInfo};
+pub use still::Pixels;

@@ -1,0 +1,117 @@
+//! What comes out: told before it is written.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use codec_gif::GifFrame;
+use raster::{Size, Watch};
+
+use crate::error::{Error, gif_error};
+use crate::format::Format;
+use crate::limits::Options;
+use crate::probe::SourceInfo;
+
+/// What the result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultInfo {
+    /// What it is: the source's format where the rule changes nothing.
+    pub format: Format,
+    /// Width and height as stored.
+    pub size: Size,
+    /// Images in it.
+    pub frames: u32,
+    /// JPEG: the quality that its tables come nearest to. Others: 100, as the API has it.
+    pub quality: u8,
+}
+
+/// A result that can no longer fail on input.
+pub struct Prepared {
+    info: ResultInfo,
+    work: Work,
+}
+
+enum Work {
+    Done(Bytes),
+    Animation {
+        frames: Vec<GifFrame>,
+        options: codec_gif::Options,
+    },
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What the result is.
+    pub info: ResultInfo,
+    /// Bytes written.
+    pub bytes: u64,
+}
+
+impl Prepared {
+    pub(crate) fn done(bytes: Bytes, info: &SourceInfo) -> Self {
+        let quality = match info.format {
+            Format::Jpeg => info.quality.unwrap_or(100),
+            _ => 100,
+        };
+        Self {
+            info: ResultInfo {
+                format: info.format,
+                size: info.size,
+                frames: info.frames,
+                quality,
+            },
+            work: Work::Done(bytes),
+        }
+    }
+
+    pub(crate) fn animation(frames: Vec<GifFrame>, options: &Options) -> Self {
+        let options = codec_gif::Options {
+            preset: options.preset,
+            threads: options.threads,
+            simd: options.simd,
+        };
+        Self {
+            info: ResultInfo {
+                format: Format::Gif,
+                size: frames[0].frame.size(),
+                frames: frames.len() as u32,
+                quality: 100,
+            },
+            work: Work::Animation { frames, options },
+        }
+    }
+
+    /// What the result is.
+    pub fn info(&self) -> ResultInfo {
+        self.info
+    }
+
+    /// The whole result where it is already made: every still. `None` for an animation.
+    pub fn bytes(&self) -> Option<&Bytes> {
+        match &self.work {
+            Work::Done(bytes) => Some(bytes),
+            Work::Animation { .. } => None,
+        }
+    }
+
+    /// Writes the result to `out`, an animation block by block as its frames are encoded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Output`] if `out` fails, [`Error::Stopped`] if `watch` says so.
+    pub fn write(self, watch: &dyn Watch, out: &mut dyn Write) -> Result<Report, Error> {
+        let info = self.info;
+        let bytes = match self.work {
+            Work::Done(bytes) => {
+                out.write_all(&bytes).map_err(Error::Output)?;
+                bytes.len() as u64
+            }
+            Work::Animation { frames, options } => {
+                codec_gif::encode(frames, &options, watch, out)
+                    .map_err(gif_error)?
+                    .bytes
+            }
+        };
+        Ok(Report { info, bytes })
+    }
+}
