@@ -1,0 +1,75 @@
+//! One picture to a JPEG.
+
+use codec_jpeg::{EncodeOptions, Process};
+use raster::{Frame, Layout, Watch};
+
+use crate::color;
+use crate::decode::Decoded;
+use crate::error::{Error, jpeg_error};
+use crate::limits::{Limits, Options};
+use crate::probe::exif;
+
+/// What lies behind transparent pixels of a JPG.
+const WHITE: [u8; 3] = [255; 3];
+
+/// What does not fit a JPEG's segments does not keep the picture from being one: EXIF is left out but for the
+/// orientation, and pixels with such a profile become sRGB.
+pub(super) fn encode(
+    decoded: Decoded,
+    process: Process,
+    quality: u8,
+    limits: &Limits,
+    options: &Options,
+    watch: &dyn Watch,
+) -> Result<Vec<u8>, Error> {
+    let Decoded {
+        mut frame,
+        mut icc,
+        mut exif,
+        gray,
+    } = decoded;
+    if let Some(profile) = icc.take_if(|icc| icc.len() > codec_jpeg::MAX_ICC_BYTES) {
+        frame = color::to_srgb(frame, &profile);
+    }
+    if let Some(whole) = exif.take_if(|exif| exif.len() > codec_jpeg::MAX_EXIF_BYTES) {
+        exif = exif::orientation_alone(&whole);
+    }
+    // A profile is for the layout that the pixels have.
+    if gray && icc.is_none() {
+        frame = gray_over_white(frame);
+    }
+    let held = frame.pixels().len() as u64;
+    let options = EncodeOptions {
+        quality,
+        process,
+        scans: options.scans,
+        sampling: options.sampling,
+        background: WHITE,
+        icc,
+        exif,
+        simd: options.simd,
+        threads: options.threads,
+        max_bytes: limits.max_memory_bytes.saturating_sub(held),
+    };
+    codec_jpeg::encode(&frame, &options, watch).map_err(jpeg_error)
+}
+
+/// One channel of a picture whose colors are all gray, over white where it is transparent.
+fn gray_over_white(frame: Frame) -> Frame {
+    let size = frame.size();
+    let channels = frame.layout().channels();
+    let with_alpha = frame.layout() == Layout::Rgba;
+    let mut pixels = frame.into_pixels();
+    let count = pixels.len() / channels;
+    for at in 0..count {
+        let gray = pixels[at * channels];
+        pixels[at] = if with_alpha {
+            let alpha = u32::from(pixels[at * channels + 3]);
+            ((u32::from(gray) * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+        } else {
+            gray
+        };
+    }
+    pixels.truncate(count);
+    Frame::new(size, Layout::Gray, pixels).expect("a byte for each pixel")
+}
