@@ -1,4 +1,4 @@
-//! All that knows AWS: S3 as a [`Storage`](shared::storage::Storage) (feature `s3`), and Lambda events to `http`
+//! All that knows AWS: S3 as a [`Storage`](storage::Storage) (feature `s3`), and Lambda events to `http`
 //! requests and back (feature `lambda`).
 
 #[cfg(feature = "s3")]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use aws::s3::{BucketCheck, S3, Settings, check_bucket, client};
 use bytes::Bytes;
-use shared::storage::{
+use storage::{
     Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, ObjectKey, Precondition,
     PutOptions, Storage, UploadId, Version, conformance,
 };

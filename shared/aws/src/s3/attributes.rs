@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use shared::storage::{Attributes, Error};
+use storage::{Attributes, Error};
 
 /// Names and values of user metadata together, as S3 counts them.
 pub(super) const MAX_METADATA_BYTES: usize = 2048;
@@ -87,7 +87,7 @@ pub(super) fn from_metadata(
 /// Sets all that `$attributes` says on a request builder. The builders have no trait in common.
 macro_rules! with_attributes {
     ($request:expr, $attributes:expr, $crc64:expr) => {{
-        let attributes: &shared::storage::Attributes = $attributes;
+        let attributes: &storage::Attributes = $attributes;
         let text = |value: &Option<String>| value.as_deref().map($crate::s3::attributes::to_header);
         let expires = text(&attributes.expires);
         let untyped = attributes.content_type.is_none();
@@ -117,11 +117,11 @@ macro_rules! object_info {
         let output = &$output;
         let text = |value: Option<&str>| value.map($crate::s3::attributes::from_header);
         let (metadata, crc64) = $crate::s3::attributes::from_metadata(output.metadata());
-        shared::storage::ObjectInfo {
+        storage::ObjectInfo {
             size: $size,
-            etag: shared::storage::ETag::new(output.e_tag().unwrap_or_default()),
+            etag: storage::ETag::new(output.e_tag().unwrap_or_default()),
             last_modified: $crate::s3::time(output.last_modified()),
-            attributes: shared::storage::Attributes {
+            attributes: storage::Attributes {
                 // What S3 says of an object of which nothing was said.
                 content_type: text(output.content_type())
                     .filter(|content_type| content_type != "binary/octet-stream"),

@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use bytes::Bytes;
 use futures_util::stream;
-use shared::storage::{ByteStream, ETag, Error, ObjectKey, Version};
+use storage::{ByteStream, ETag, Error, ObjectKey, Version};
 use tokio::time::Instant;
 
 use super::S3;

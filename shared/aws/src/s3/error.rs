@@ -2,7 +2,7 @@
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use shared::storage::{Error, ObjectKey, UploadId, Version};
+use storage::{Error, ObjectKey, UploadId, Version};
 
 /// What a call was about, for the error to name.
 #[derive(Clone, Copy)]

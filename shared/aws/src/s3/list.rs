@@ -3,7 +3,7 @@
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
-use shared::storage::{ETag, Error, ListOptions, Listed, Listing, ObjectKey, OpenUpload, UploadId};
+use storage::{ETag, Error, ListOptions, Listed, Listing, ObjectKey, OpenUpload, UploadId};
 
 use super::error::Failure;
 use super::{S3, odd, time, within};

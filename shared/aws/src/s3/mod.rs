@@ -16,7 +16,7 @@ use aws_sdk_s3::primitives::{ByteStream as SdkStream, DateTime};
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MetadataDirective};
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use shared::storage::{
+use storage::{
     Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
     ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version, crc64,
 };

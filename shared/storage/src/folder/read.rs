@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::storage::Listed;
+use crate::Listed;
 
 use super::digest::Digest;
 use super::record::{Record, Stamp};

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use proptest::prelude::*;
 
 use super::*;
-use crate::storage::conformance;
+use crate::conformance;
 
 fn folder() -> (tempfile::TempDir, Folder) {
     let outside = tempfile::tempdir().unwrap();

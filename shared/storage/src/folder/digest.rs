@@ -6,7 +6,7 @@ use crc::Table;
 use md5::{Digest as _, Md5};
 
 use super::ETag;
-use crate::storage::checksum::CRC64;
+use crate::checksum::CRC64;
 
 /// Sums up bytes as they pass.
 pub(super) struct Digest {
