@@ -4,11 +4,11 @@ use http::header::HOST;
 use sha1::{Digest, Sha1};
 
 use crate::{
-    Request,
     encoding::{hex, unescape},
     fields::Fields,
     key::{hmac_sha1, verify_hmac_sha1},
     query::{self, Pair},
+    request::Request,
 };
 
 /// Which of an item's readings is taken where more than one is listed.

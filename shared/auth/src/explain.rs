@@ -8,11 +8,13 @@ use std::fmt;
 pub use pasted::{Pasted, PastedError};
 
 use crate::{
-    Access, Carrier, Error, Key, Request, Window,
     canonical::string_to_sign,
-    fields::Fields,
+    error::Error,
+    fields::{Carrier, Fields, Window},
+    key::Key,
     query,
-    verify::{TOKENS, attempts, masked, signer, verify},
+    request::{Request, TOKENS, masked},
+    verify::{Access, attempts, signer, verify},
 };
 
 /// What there is to say about a request's signature. Its text holds no secret, no token and no signature.

@@ -5,9 +5,10 @@ use std::fmt;
 use http::header::AUTHORIZATION;
 
 use crate::{
-    Error, Request,
     encoding::{escape_name, from_hex, unescape},
+    error::Error,
     query,
+    request::Request,
 };
 
 /// The seven names; in a query they carry the signature and are never part of what is signed.

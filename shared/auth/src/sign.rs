@@ -1,9 +1,10 @@
 //! Signing a request, for presigned URLs and for tests.
 
 use crate::{
-    Key, Window,
     canonical::{http_string, sign, string_to_sign},
     encoding::escape,
+    fields::Window,
+    key::Key,
     query::Pair,
 };
 

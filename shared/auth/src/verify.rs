@@ -5,29 +5,14 @@ use std::mem;
 use http::{HeaderMap, HeaderValue, header::HOST};
 
 use crate::{
-    Error, Key, MAX_SKEW_SECONDS,
     canonical::{Canonical, Host, Reading, is_signature, string_to_sign},
     encoding::{escape_name, unescape},
+    error::{Error, MAX_SKEW_SECONDS, Mismatch},
     fields::{Carrier, Fields},
+    key::Key,
     query::{self, Pair},
+    request::{Request, TOKENS, masked},
 };
-
-/// Names of a temporary credential's token, in headers and in queries.
-pub(crate) const TOKENS: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
-
-/// A request as it came over the wire, as far as signatures go.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// In any letter case.
-    pub method: &'a str,
-    /// From the first slash on, percent-escapes and all; it is decoded once and never normalized.
-    pub raw_path: &'a [u8],
-    /// What follows the first `?`, percent-escapes and all, or nothing. Bytes that an HTTP parser refuses
-    /// (`>`, `"`, non-ASCII) may have been escaped on the way: it makes no difference.
-    pub raw_query: &'a [u8],
-    /// Everything sent, `Host` and `Authorization` as the client sent them, values as bytes.
-    pub headers: &'a HeaderMap,
-}
 
 /// Who sent a request.
 #[derive(Debug, Clone)]
@@ -66,27 +51,6 @@ impl Verified {
     pub fn covers_header(&self, name: &str) -> bool {
         let name = escape_name(name.as_bytes());
         self.headers.iter().any(|pair| pair.name == name)
-    }
-}
-
-/// What a client needs to find out why its signature differs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
-    /// The three lines that were to be signed, as the server has them.
-    pub string_to_sign: String,
-    /// The four lines whose SHA-1 is in `string_to_sign`, as the server has them; bytes that are not UTF-8 replaced
-    /// and the values of security tokens hidden.
-    pub format_string: String,
-    /// Names listed as signed that the request lacks, in their escaped form.
-    pub missing: Vec<String>,
-}
-
-impl Mismatch {
-    pub(crate) fn missing_text(&self) -> String {
-        match self.missing.as_slice() {
-            [] => String::new(),
-            names => format!(": it lacks the signed {}", names.join(", ")),
-        }
     }
 }
 
@@ -235,26 +199,4 @@ fn check_token(request: &Request<'_>, key: &Key) -> Result<(), Error> {
         }
         None | Some(_) => Err(Error::UnknownToken),
     }
-}
-
-/// `text` with the values of security tokens taken out.
-pub(crate) fn masked(text: &str) -> String {
-    let separators = ['&', '\n'];
-    let mut masked = String::with_capacity(text.len());
-    for part in text.split_inclusive(separators) {
-        let (name, _) = part.split_once('=').unwrap_or((part, ""));
-        let decoded = unescape(name.as_bytes()).to_ascii_lowercase();
-        if TOKENS.iter().any(|token| token.as_bytes() == decoded) {
-            masked.push_str(name);
-            masked.push_str("=(hidden)");
-            masked.extend(
-                part.chars()
-                    .next_back()
-                    .filter(|last| separators.contains(last)),
-            );
-        } else {
-            masked.push_str(part);
-        }
-    }
-    masked
 }

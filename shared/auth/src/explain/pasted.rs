@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 
-use crate::Request;
+use crate::request::Request;
 
 /// Why a text is not taken for a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -11,7 +11,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Reads `10.0.0.0/8`, `::1`, ...; bits behind the prefix are ignored.
+    /// Reads `10.0.0.0/8`, `::1`, ...; bits after the prefix are ignored.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (address, prefix) = match text.split_once('/') {
             Some((address, prefix)) if prefix.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -35,8 +35,8 @@ impl Network {
 
     pub(super) fn contains(self, address: IpAddr) -> bool {
         let (is_v4, bits) = number(address);
-        let behind = if is_v4 { 32 } else { 128 } - self.prefix.min(if is_v4 { 32 } else { 128 });
-        is_v4 == self.is_v4 && (self.bits ^ bits).checked_shr(behind).unwrap_or(0) == 0
+        let after = if is_v4 { 32 } else { 128 } - self.prefix.min(if is_v4 { 32 } else { 128 });
+        is_v4 == self.is_v4 && (self.bits ^ bits).checked_shr(after).unwrap_or(0) == 0
     }
 }
 

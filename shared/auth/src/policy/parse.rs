@@ -1,13 +1,61 @@
 //! Policy documents, from text to statements. Every name that is not understood is refused with its place.
 
 use super::{
-    Attachment, Condition, Effect, Error, Policy, Statement,
     json::Json,
     network::Network,
     pattern::{ActionPattern, PrincipalPattern, ResourcePattern},
+    statement::{Condition, Effect, Statement},
 };
 
-pub(super) fn policy(text: &str, attachment: Attachment) -> Result<Policy, Error> {
+/// Where a policy is attached, which decides whether its statements name principals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attachment {
+    /// To a key: a `principal` is refused, since the key is the principal.
+    Key,
+    /// To requests without a signature: a `principal` may stand, and must then be everyone.
+    Anonymous,
+    /// To a bucket: every statement has a `principal`.
+    Bucket,
+}
+
+/// Why a policy document is refused. `at` is the place in the document: `statement[0].condition`.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The text is not JSON, or an object of it gives a name twice.
+    #[error("policy is not valid JSON")]
+    Json(#[source] serde_json::Error),
+    /// A name that has no meaning there, or none yet.
+    #[error("{at}: `{name}` is not supported; allowed are {allowed}")]
+    UnknownName {
+        /// The place.
+        at: String,
+        /// What was found.
+        name: String,
+        /// What may stand there.
+        allowed: &'static str,
+    },
+    /// A name that must be there and is not.
+    #[error("{at}: `{name}` is missing")]
+    Missing {
+        /// The place.
+        at: String,
+        /// What is missing.
+        name: &'static str,
+    },
+    /// A value that cannot stand there.
+    #[error("{at}: found {found}, expected {expected}")]
+    Value {
+        /// The place.
+        at: String,
+        /// What was found.
+        found: String,
+        /// What may stand there.
+        expected: String,
+    },
+}
+
+/// The statements of a document.
+pub(super) fn statements(text: &str, attachment: Attachment) -> Result<Vec<Statement>, Error> {
     let document: Json = serde_json::from_str(text).map_err(Error::Json)?;
     let [version, principal, statement] = names(
         document,
@@ -24,22 +72,19 @@ pub(super) fn policy(text: &str, attachment: Attachment) -> Result<Policy, Error
         .map(|json| principals(json, "principal", attachment))
         .transpose()?;
     let read = |json, at: &str| self::statement(json, at, attachment, common.as_deref());
-    let statements = match required(statement, "policy", "statement")? {
+    match required(statement, "policy", "statement")? {
         Json::List(list) if !list.is_empty() => list
             .into_iter()
             .enumerate()
             .map(|(index, json)| read(json, &format!("statement[{index}]")))
-            .collect::<Result<_, _>>()?,
-        json @ Json::Object(_) => vec![read(json, "statement")?],
-        other => {
-            return Err(unexpected(
-                "statement",
-                &other,
-                "a statement or a list of statements",
-            ));
-        }
-    };
-    Ok(Policy { statements })
+            .collect(),
+        json @ Json::Object(_) => Ok(vec![read(json, "statement")?]),
+        other => Err(unexpected(
+            "statement",
+            &other,
+            "a statement or a list of statements",
+        )),
+    }
 }
 
 /// One statement; `common` are the principals of the whole document, where it names any.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Action, Principal, Question};
+use super::question::{Action, Principal, Question};
 
 /// Whether `text` is what `pattern` says; `*` is any run of characters, slashes among them, and nothing else is special.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
