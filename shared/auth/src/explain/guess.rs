@@ -1,12 +1,16 @@
 //! What clients sign by mistake: each guess is signed, and the one that gives the client's signature is what it signed.
+//!
+//! A guess costs one canonical string and one signature a key of the id; there are as many as the tables have rows.
+
+use http::header::HOST;
 
 use crate::{
-    Key, Request,
     canonical::{Canonical, http_string, is_signature, sign_key, string_to_sign, without_port},
-    encoding::{escape, unescape},
+    encoding::{escape, from_hex, unescape},
     fields::Fields,
-    key::verify_hmac_sha1,
+    key::{Key, verify_hmac_sha1},
     query::{self, Pair},
+    request::Request,
 };
 
 /// What a client signed instead.
@@ -15,6 +19,161 @@ pub(super) struct Guess {
     pub(super) what: String,
     pub(super) http_string: Vec<u8>,
 }
+
+/// What guesses are made of: the request, and how the server reads it.
+struct Sent<'a> {
+    request: &'a Request<'a>,
+    fields: &'a Fields,
+    canonical: &'a Canonical,
+    /// The path, decoded once.
+    path: Vec<u8>,
+}
+
+/// What a client signed instead, in words, and how it comes from the request.
+type Row<T> = (&'static str, fn(&Sent<'_>) -> T);
+
+/// Names in place of the request's method.
+const METHODS: [&str; 5] = ["GET", "PUT", "POST", "HEAD", "DELETE"];
+
+/// Bytes in place of the decoded path.
+const PATHS: [Row<Vec<u8>>; 8] = [
+    ("the path still escaped", |sent| {
+        sent.request.raw_path.to_vec()
+    }),
+    ("the path escaped", |sent| {
+        escape(&sent.path).replace("%2F", "/").into_bytes()
+    }),
+    ("the path escaped, its slashes too", |sent| {
+        let rest = sent.path.strip_prefix(b"/").unwrap_or(&sent.path);
+        format!("/{}", escape(rest)).into_bytes()
+    }),
+    ("the path without its first slash", |sent| {
+        sent.path.get(1..).unwrap_or_default().to_vec()
+    }),
+    (
+        "the path without its first part (the bucket of a path-style request)",
+        |sent| without_first_part(&sent.path),
+    ),
+    ("the path without doubled slashes and dots", |sent| {
+        normalized(&sent.path)
+    }),
+    ("the path decoded twice", |sent| unescape(&sent.path)),
+    ("the path with its query", |sent| {
+        [&sent.path, &b"?"[..], sent.request.raw_query].concat()
+    }),
+];
+
+/// Names and values in place of the parameters that the signature covers.
+const PARAMETERS: [Row<Vec<Pair>>; 11] = [
+    ("no parameters", |_| Vec::new()),
+    (
+        "the names of parameters in the letter case of the request",
+        |sent| {
+            sent.covered_items(|raw| {
+                let (name, value) = query::split(raw);
+                Pair {
+                    name: escape(&name),
+                    value: escape(&value),
+                }
+            })
+        },
+    ),
+    ("parameters as they stand in the URL", |sent| {
+        sent.covered_items(|raw| {
+            let (name, value) = split_raw(raw);
+            Pair {
+                name: String::from_utf8_lossy(name).into_owned(),
+                value: String::from_utf8_lossy(value).into_owned(),
+            }
+        })
+    }),
+    ("`+` in parameters as a plus sign", |sent| {
+        sent.covered_items(|raw| {
+            let (name, value) = split_raw(raw);
+            Pair::new(&unescape(name), &unescape(value))
+        })
+    }),
+    ("parameters in the order of the request", |sent| {
+        sent.covered_items(|raw| {
+            let (name, value) = query::split(raw);
+            Pair::new(&name, &value)
+        })
+    }),
+    (
+        "empty values for listed parameters that the request lacks",
+        |sent| sent.with_missing(&sent.canonical.params, &sent.fields.params),
+    ),
+    ("parameters without escapes", |sent| {
+        changed(&sent.canonical.params, unescaped)
+    }),
+    ("names of parameters with upper-case escapes", |sent| {
+        changed(&sent.canonical.params, |pair| Pair {
+            name: upper_escapes(&pair.name),
+            value: pair.value.clone(),
+        })
+    }),
+    ("values of parameters with lower-case escapes", |sent| {
+        changed(&sent.canonical.params, with_lower_escapes)
+    }),
+    ("parameters escaped twice", |sent| {
+        changed(&sent.canonical.params, |pair| Pair {
+            name: escape(pair.name.as_bytes()).to_ascii_lowercase(),
+            value: escape(pair.value.as_bytes()),
+        })
+    }),
+    ("spaces in values of parameters as `+`", |sent| {
+        changed(&sent.canonical.params, with_plus)
+    }),
+];
+
+/// Names and values in place of the headers that the signature covers; `None` where the request gives no such guess.
+const HEADERS: [Row<Option<Vec<Pair>>>; 11] = [
+    ("no headers", |_| Some(Vec::new())),
+    (
+        "empty values for listed headers that the request lacks",
+        |sent| Some(sent.with_missing(&sent.canonical.headers, &sent.fields.headers)),
+    ),
+    ("headers without escapes", |sent| {
+        Some(changed(&sent.canonical.headers, unescaped))
+    }),
+    ("values of headers with lower-case escapes", |sent| {
+        Some(changed(&sent.canonical.headers, with_lower_escapes))
+    }),
+    ("spaces in values of headers as `+`", |sent| {
+        Some(changed(&sent.canonical.headers, with_plus))
+    }),
+    ("the host without its port", |sent| {
+        sent.with_host(HOST.as_str(), |host| without_port(host).to_vec())
+    }),
+    ("the host with :80", |sent| {
+        sent.with_host(HOST.as_str(), |host| [host, b":80"].concat())
+    }),
+    ("the host with :443", |sent| {
+        sent.with_host(HOST.as_str(), |host| [host, b":443"].concat())
+    }),
+    ("the host of the header x-forwarded-host", |sent| {
+        sent.with_host("x-forwarded-host", <[u8]>::to_vec)
+    }),
+    ("the host of the header x-mogr-host", |sent| {
+        sent.with_host("x-mogr-host", <[u8]>::to_vec)
+    }),
+    ("the host of the header x-original-host", |sent| {
+        sent.with_host("x-original-host", <[u8]>::to_vec)
+    }),
+];
+
+/// Bytes in place of the whole canonical string, whose first or last ones differ.
+const ENDS: [Row<Vec<u8>>; 2] = [
+    ("the method in capitals", |sent| {
+        let method = sent.request.method.to_ascii_uppercase();
+        let rest = &sent.canonical.http_string[method.len()..];
+        [method.as_bytes(), rest].concat()
+    }),
+    ("HttpString without its last line feed", |sent| {
+        let whole = &sent.canonical.http_string;
+        whole[..whole.len() - 1].to_vec()
+    }),
+];
 
 /// The guess that gives the signature of `fields` with one of `keys`, if any does.
 pub(super) fn find(
@@ -33,8 +192,14 @@ pub(super) fn find(
         fields.sign_time.text.as_str(),
         fields.key_time.text.as_str(),
     );
-    let guess = guesses(request, fields, canonical)
-        .into_iter()
+    let sent = Sent {
+        request,
+        fields,
+        canonical,
+        path: unescape(request.raw_path),
+    };
+    let guess = sent
+        .guesses()
         .find(|guess| signs(&guess.http_string, sign_time, key_time));
     if guess.is_some() {
         return guess;
@@ -58,7 +223,7 @@ pub(super) fn find(
         if is(hex.as_bytes(), text.trim_end()) {
             return same("StringToSign without its last line feed");
         }
-        if crate::encoding::from_hex(&hex).is_some_and(|raw| is(&raw, &text)) {
+        if from_hex(&hex).is_some_and(|raw| is(&raw, &text)) {
             return same("with the 20 bytes of the sign key rather than their 40 hex digits");
         }
         if is(key.secret.as_bytes(), &text) {
@@ -68,233 +233,117 @@ pub(super) fn find(
     None
 }
 
-fn guesses(request: &Request<'_>, fields: &Fields, canonical: &Canonical) -> Vec<Guess> {
-    let path = unescape(request.raw_path);
-    let Canonical {
-        params, headers, ..
-    } = canonical;
-    let mut guesses = Vec::new();
-    let mut add = |what: String, method: &str, path: &[u8], params: &[Pair], headers: &[Pair]| {
-        guesses.push(Guess {
-            what,
-            http_string: http_string(method, path, params, headers),
+impl Sent<'_> {
+    /// Every row of the tables, each made when it is asked for.
+    fn guesses(&self) -> impl Iterator<Item = Guess> {
+        let guess = |what: &str, http_string: Vec<u8>| Guess {
+            what: what.into(),
+            http_string,
+        };
+        let Canonical {
+            params, headers, ..
+        } = self.canonical;
+        let (method, path) = (self.request.method, &self.path);
+        let as_read = std::iter::once_with(move || {
+            let what = "nothing for the listed names that the request lacks";
+            guess(what, http_string(method, path, params, headers))
         });
-    };
-    let method = request.method;
-
-    add(
-        "nothing for the listed names that the request lacks".into(),
-        method,
-        &path,
-        params,
-        headers,
-    );
-    for other in ["GET", "PUT", "POST", "HEAD", "DELETE"] {
-        add(format!("the method {other}"), other, &path, params, headers);
+        let methods = METHODS.into_iter().map(move |other| {
+            let what = format!("the method {other}");
+            guess(&what, http_string(other, path, params, headers))
+        });
+        let paths = PATHS.into_iter().map(move |(what, other)| {
+            guess(what, http_string(method, &other(self), params, headers))
+        });
+        let parameters = PARAMETERS.into_iter().map(move |(what, other)| {
+            guess(what, http_string(method, path, &other(self), headers))
+        });
+        let headers = HEADERS.into_iter().filter_map(move |(what, other)| {
+            Some(guess(
+                what,
+                http_string(method, path, params, &other(self)?),
+            ))
+        });
+        let ends = ENDS
+            .into_iter()
+            .map(move |(what, other)| guess(what, other(self)));
+        as_read
+            .chain(methods)
+            .chain(paths)
+            .chain(parameters)
+            .chain(headers)
+            .chain(ends)
     }
 
-    for (what, other) in [
-        ("the path still escaped", request.raw_path.to_vec()),
-        (
-            "the path escaped",
-            escape(&path).replace("%2F", "/").into_bytes(),
-        ),
-        (
-            "the path escaped, its slashes too",
-            format!("/{}", escape(path.strip_prefix(b"/").unwrap_or(&path))).into_bytes(),
-        ),
-        (
-            "the path without its first slash",
-            path.get(1..).unwrap_or_default().to_vec(),
-        ),
-        (
-            "the path without its first part (the bucket of a path-style request)",
-            without_first_part(&path),
-        ),
-        (
-            "the path without doubled slashes and dots",
-            normalized(&path),
-        ),
-        ("the path decoded twice", unescape(&path)),
-        (
-            "the path with its query",
-            [&path, &b"?"[..], request.raw_query].concat(),
-        ),
-    ] {
-        add(what.into(), method, &other, params, headers);
+    /// The query items that the signature covers, in the order of the request, each as `read` has it.
+    fn covered_items(&self, read: impl Fn(&[u8]) -> Pair) -> Vec<Pair> {
+        query::items(self.request.raw_query)
+            .filter(|item| !self.fields.is_carrier(item))
+            .filter(|item| {
+                query::readings(item)
+                    .iter()
+                    .any(|pair| self.canonical.params.contains(pair))
+            })
+            .map(read)
+            .collect()
     }
 
-    let with_missing = |pairs: &[Pair], names: &[String]| {
-        let missing = names.iter().filter(|name| canonical.missing.contains(name));
-        let mut pairs: Vec<_> = pairs
+    /// `pairs`, and an empty value for each of `names` that the request lacks.
+    fn with_missing(&self, pairs: &[Pair], names: &[String]) -> Vec<Pair> {
+        let missing = names
             .iter()
-            .cloned()
-            .chain(missing.map(|name| Pair {
+            .filter(|name| self.canonical.missing.contains(name))
+            .map(|name| Pair {
                 name: name.clone(),
                 value: String::new(),
-            }))
-            .collect();
+            });
+        let mut pairs: Vec<_> = pairs.iter().cloned().chain(missing).collect();
         pairs.sort_unstable();
         pairs
-    };
-    let listed: Vec<_> = query::items(request.raw_query)
-        .filter(|item| !fields.is_carrier(item))
-        .filter(|item| {
-            query::readings(item)
-                .iter()
-                .any(|pair| params.contains(pair))
-        })
-        .collect();
-    let as_sent =
-        |read: &dyn Fn(&[u8]) -> Pair| listed.iter().map(|item| read(item)).collect::<Vec<_>>();
-    let split = |raw: &[u8]| {
-        raw.iter()
-            .position(|&byte| byte == b'=')
-            .map_or((raw.to_vec(), vec![]), |at| {
-                (raw[..at].to_vec(), raw[at + 1..].to_vec())
-            })
-    };
-    let changed = |pairs: &[Pair], change: &dyn Fn(&Pair) -> Pair| {
-        pairs.iter().map(change).collect::<Vec<_>>()
-    };
-    let lower_values = |pair: &Pair| Pair {
-        name: pair.name.clone(),
-        value: lower_escapes(&pair.value),
-    };
-    let plain = |pair: &Pair| Pair {
-        name: String::from_utf8_lossy(&unescape(pair.name.as_bytes())).into_owned(),
-        value: String::from_utf8_lossy(&unescape(pair.value.as_bytes())).into_owned(),
-    };
-    let name_upper_hex = |pair: &Pair| Pair {
-        name: upper_escapes(&pair.name),
-        value: pair.value.clone(),
-    };
-    let twice = |pair: &Pair| Pair {
-        name: escape(pair.name.as_bytes()).to_ascii_lowercase(),
-        value: escape(pair.value.as_bytes()),
-    };
-    let plus = |pair: &Pair| Pair {
-        name: pair.name.clone(),
-        value: pair.value.replace("%20", "+"),
-    };
-    for (what, other) in [
-        ("no parameters", Vec::new()),
-        (
-            "the names of parameters in the letter case of the request",
-            as_sent(&|raw| {
-                let (name, value) = query::split(raw);
-                Pair {
-                    name: escape(&name),
-                    value: escape(&value),
-                }
-            }),
-        ),
-        (
-            "parameters as they stand in the URL",
-            as_sent(&|raw| {
-                let (name, value) = split(raw);
-                Pair {
-                    name: String::from_utf8_lossy(&name).into_owned(),
-                    value: String::from_utf8_lossy(&value).into_owned(),
-                }
-            }),
-        ),
-        (
-            "`+` in parameters as a plus sign",
-            as_sent(&|raw| {
-                let (name, value) = split(raw);
-                Pair::new(&unescape(&name), &unescape(&value))
-            }),
-        ),
-        (
-            "parameters in the order of the request",
-            as_sent(&|raw| {
-                let (name, value) = query::split(raw);
-                Pair::new(&name, &value)
-            }),
-        ),
-        (
-            "empty values for listed parameters that the request lacks",
-            with_missing(params, &fields.params),
-        ),
-        ("parameters without escapes", changed(params, &plain)),
-        (
-            "names of parameters with upper-case escapes",
-            changed(params, &name_upper_hex),
-        ),
-        (
-            "values of parameters with lower-case escapes",
-            changed(params, &lower_values),
-        ),
-        ("parameters escaped twice", changed(params, &twice)),
-        (
-            "spaces in values of parameters as `+`",
-            changed(params, &plus),
-        ),
-    ] {
-        add(what.into(), method, &path, &other, headers);
-    }
-    let host = |value: &[u8]| {
-        changed(headers, &|pair| {
-            if pair.name == "host" {
-                Pair::new(b"host", value)
-            } else {
-                pair.clone()
-            }
-        })
-    };
-    let mut others = vec![
-        ("no headers".to_string(), Vec::new()),
-        (
-            "empty values for listed headers that the request lacks".into(),
-            with_missing(headers, &fields.headers),
-        ),
-        ("headers without escapes".into(), changed(headers, &plain)),
-        (
-            "values of headers with lower-case escapes".into(),
-            changed(headers, &lower_values),
-        ),
-        (
-            "spaces in values of headers as `+`".into(),
-            changed(headers, &plus),
-        ),
-    ];
-    if let Some(sent) = request.headers.get(http::header::HOST) {
-        let sent = sent.as_bytes();
-        others.push(("the host without its port".into(), host(without_port(sent))));
-        for port in [":80", ":443"] {
-            others.push((
-                format!("the host with {port}"),
-                host(&[sent, port.as_bytes()].concat()),
-            ));
-        }
-    }
-    for name in ["x-forwarded-host", "x-mogr-host", "x-original-host"] {
-        if let Some(value) = request.headers.get(name) {
-            others.push((
-                format!("the host of the header {name}"),
-                host(value.as_bytes()),
-            ));
-        }
-    }
-    for (what, other) in others {
-        add(what, method, &path, params, &other);
     }
 
-    let whole = &canonical.http_string;
-    guesses.push(Guess {
-        what: "the method in capitals".into(),
-        http_string: [
-            method.to_ascii_uppercase().as_bytes(),
-            &whole[method.len()..],
-        ]
-        .concat(),
-    });
-    guesses.push(Guess {
-        what: "HttpString without its last line feed".into(),
-        http_string: whole[..whole.len() - 1].to_vec(),
-    });
-    guesses
+    /// The covered headers with another host: what `change` makes of the value of the header `name`, where it was sent.
+    fn with_host(&self, name: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> Option<Vec<Pair>> {
+        let host = change(self.request.headers.get(name)?.as_bytes());
+        let host = Pair::new(b"host", &host);
+        Some(changed(&self.canonical.headers, |pair| {
+            if pair.name == "host" { &host } else { pair }.clone()
+        }))
+    }
+}
+
+fn changed(pairs: &[Pair], change: impl Fn(&Pair) -> Pair) -> Vec<Pair> {
+    pairs.iter().map(change).collect()
+}
+
+fn unescaped(pair: &Pair) -> Pair {
+    let plain = |text: &str| String::from_utf8_lossy(&unescape(text.as_bytes())).into_owned();
+    Pair {
+        name: plain(&pair.name),
+        value: plain(&pair.value),
+    }
+}
+
+fn with_lower_escapes(pair: &Pair) -> Pair {
+    Pair {
+        name: pair.name.clone(),
+        value: lower_escapes(&pair.value),
+    }
+}
+
+fn with_plus(pair: &Pair) -> Pair {
+    Pair {
+        name: pair.name.clone(),
+        value: pair.value.replace("%20", "+"),
+    }
+}
+
+/// An item split at its first `=`, still escaped.
+fn split_raw(raw: &[u8]) -> (&[u8], &[u8]) {
+    match raw.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&raw[..at], &raw[at + 1..]),
+        None => (raw, b""),
+    }
 }
 
 fn without_first_part(path: &[u8]) -> Vec<u8> {
