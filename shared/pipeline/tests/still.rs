@@ -10,6 +10,7 @@ use image::ImageFormat;
 use pipeline::{Format, Limits, Options, Pixels, Process, Sampling};
 use png::ColorType;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use raster::{Size, Unwatched};
 use rules::Rule;
 
@@ -346,7 +347,7 @@ fn refuses_a_palette_of_a_wrong_length() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))), ..ProptestConfig::default() })]
 
     /// No input makes it panic: real files of every format, with bytes changed, cut out and cut off.
     #[test]

@@ -1,6 +1,7 @@
 //! What `Display` writes, `parse` reads; and nothing that comes in makes the parsers panic.
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use rules::{Animate, Format, ImageMogr2, ImageRef, Quality, Rule, Stage, split_query};
 
 fn image() -> impl Strategy<Value = ImageRef> {
@@ -57,7 +58,7 @@ fn escape(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))), ..ProptestConfig::default() })]
 
     #[test]
     fn parse_reads_what_display_writes(rule in rule()) {
