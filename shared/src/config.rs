@@ -436,7 +436,7 @@ mod raw {
             }
         };
         Policy::parse(&json, attachment)
-            .map_err(|error| wrong(key, format!("{whence}{}", crate::service::chain(&error))))
+            .map_err(|error| wrong(key, format!("{whence}{}", crate::causes::chain(&error))))
     }
 
     fn secret(

@@ -4,6 +4,7 @@
 
 mod authority;
 mod body;
+pub mod causes;
 mod conditions;
 pub mod config;
 mod cors;

@@ -22,7 +22,7 @@ use crate::operation::Operation;
 use crate::storage::{self, ObjectKey, Storage, UploadId, Version};
 use crate::work::{self, Gate, Timer};
 use crate::xml::Writer;
-use crate::{cors, request_id};
+use crate::{causes, cors, request_id};
 
 /// What stands between the client and the service knows and allows: an extension of each request.
 #[derive(Clone, Debug, Default)]
@@ -142,7 +142,7 @@ impl Service {
             .map(|bucket| {
                 open(bucket).map_err(|error| config::Error::Value {
                     key: format!("bucket {}", bucket.name),
-                    reason: storage_reason(&error),
+                    reason: causes::chain(&error),
                 })
             })
             .collect::<Result<_, _>>()?;
@@ -235,7 +235,7 @@ impl Service {
                     path = seen.path,
                     status = response.status().as_u16(),
                     code = failure.as_ref().map(|error| error.answer().code),
-                    error = failure.as_ref().map(|error| chain(error)),
+                    error = failure.as_ref().map(|error| causes::chain(error)),
                     bytes = response.body().len(),
                     ms = seen.started.elapsed().as_millis() as u64,
                     "request"
@@ -438,10 +438,6 @@ pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a 
         .unwrap_or_default()
 }
 
-fn storage_reason(error: &storage::Error) -> String {
-    chain(error)
-}
-
 /// A panic as the error that it is answered with.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
     let text = panic
@@ -450,21 +446,6 @@ pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("a panic");
     Error::Internal(text.to_owned().into())
-}
-
-/// An error with its causes.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// The XML answer of a failure, all five nodes filled.

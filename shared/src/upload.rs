@@ -13,12 +13,13 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use crate::authority::{Who, now};
+use crate::causes::chain;
 use crate::config::Location;
 use crate::error::Error;
 use crate::images::result_etag;
 use crate::pic_operations::{Operation, PicOperations};
 use crate::process::{Job, Source, Task, in_rule};
-use crate::service::{Service, chain, panicked};
+use crate::service::{Service, panicked};
 use crate::storage::{
     self, Attributes, ETag, GetOptions, ObjectInfo, ObjectKey, PutOptions, Version,
 };
