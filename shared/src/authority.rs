@@ -13,39 +13,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::escape;
 use crate::hosts::Place;
-use crate::operation::{COPY_SOURCE, UNSUPPORTED};
-use crate::service::{Call, PIC_OPERATIONS, Service};
+use crate::service::{Call, Service};
 use crate::storage::ObjectKey;
-
-/// Parameters that choose what is done: a signature must cover them.
-const CHOOSING: [&str; 7] = [
-    "versionId",
-    "uploadId",
-    "partNumber",
-    "uploads",
-    "delete",
-    "image_process",
-    "prefix",
-];
-
-/// The other parameters that mean something.
-const OTHERS: [&str; 15] = [
-    "delimiter",
-    "encoding-type",
-    "key-marker",
-    "marker",
-    "max-keys",
-    "max-parts",
-    "max-uploads",
-    "part-number-marker",
-    "response-cache-control",
-    "response-content-disposition",
-    "response-content-encoding",
-    "response-content-language",
-    "response-content-type",
-    "response-expires",
-    "upload-id-marker",
-];
+use crate::wire::names::{CHOOSING, COPY_SOURCE, OTHERS, PIC_OPERATIONS, UNSUPPORTED, VERSION_ID};
 
 /// Who sent a request.
 #[derive(Debug)]
@@ -429,8 +399,7 @@ impl Service {
                 self.host_is_covered(&verified, &url.path, place)?;
                 let parsed = rules::split_query(query).map_err(|error| refused(&error))?;
                 refuse_other_letter_case(&parsed)?;
-                if parsed.parameter("versionId").is_some() && !covers(&verified, query, "versionId")
-                {
+                if parsed.parameter(VERSION_ID).is_some() && !covers(&verified, query, VERSION_ID) {
                     return Err(refused(&"it does not cover the parameter versionId"));
                 }
                 Ok(Who::Key(verified.key_index, who.client()))

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use auth::policy::Action;
-use http::header::{self, HeaderName};
+use http::header;
 use http::{Method, Response, StatusCode};
 use rules::{Format, Rule, RuleItem, Stage};
 
@@ -15,10 +15,8 @@ use crate::headers::{self, set};
 use crate::images::SourceName;
 use crate::service::{Call, Service};
 use crate::storage::{ETag, GetOptions, ObjectKey};
+use crate::wire::names::IGNORED_ERROR;
 use crate::work::{self, Entry, Made, Place, Timer};
-
-/// Names the code of a failure that `ignore-error/1` hid.
-const IGNORED_ERROR: HeaderName = HeaderName::from_static("x-mogr-ignored-error");
 
 impl Service {
     /// `GET /<key>?<rule>` and `HEAD` of it.

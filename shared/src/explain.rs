@@ -21,7 +21,8 @@ use crate::headers;
 use crate::hosts::{self, Asked, Place};
 use crate::operation::Operation;
 use crate::pic_operations::PicOperations;
-use crate::service::{Call, Front, PIC_OPERATIONS, Service, header_text};
+use crate::service::{Call, Front, Service, header_text};
+use crate::wire::names::PIC_OPERATIONS;
 
 /// What there is to say about a request. Its text holds no secret of a key, and nothing of a token or a signature but what
 /// the images of a rule hold.

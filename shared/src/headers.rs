@@ -10,16 +10,15 @@ use crate::body::Body;
 use crate::error::Error;
 use crate::service::Call;
 use crate::storage::{self, Attributes, ETag, ObjectInfo, Precondition, PutOptions};
+use crate::wire::names;
+use crate::wire::names::{
+    ACL, CRC64, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, OBJECT_VERSION, TAGGING,
+};
 use crate::work;
 use crate::xml::Writer;
 
 /// Bytes that all user metadata of an object may take together, as S3 has it.
 const MAX_METADATA_BYTES: usize = 2048;
-const META: &str = "x-cos-meta-";
-const FORBID_OVERWRITE: HeaderName = HeaderName::from_static("x-cos-forbid-overwrite");
-
-pub(crate) const CRC64: HeaderName = HeaderName::from_static("x-cos-hash-crc64ecma");
-
 /// An XML answer.
 pub(crate) fn xml(writer: Writer) -> Response<Body> {
     let text = writer.finish();
@@ -52,11 +51,7 @@ pub(crate) fn tell_stored(headers: &mut HeaderMap, info: &ObjectInfo) {
         set(headers, CRC64, &crc64.to_string());
     }
     if let Some(version) = &info.version {
-        set(
-            headers,
-            HeaderName::from_static("x-cos-version-id"),
-            &version.0,
-        );
+        set(headers, OBJECT_VERSION, &version.0);
     }
 }
 
@@ -130,10 +125,10 @@ pub(crate) fn put_options(headers: &HeaderMap) -> Result<PutOptions, Error> {
         }));
     }
     for (name, accepted) in [
-        ("x-cos-acl", &["", "default", "private"][..]),
-        ("x-cos-server-side-encryption", &[""][..]),
-        ("x-cos-server-side-encryption-customer-algorithm", &[""][..]),
-        ("x-cos-tagging", &[""][..]),
+        (ACL, &["", "default", "private"][..]),
+        (ENCRYPTION, &[""][..]),
+        (ENCRYPTION_BY_CUSTOMER, &[""][..]),
+        (TAGGING, &[""][..]),
     ] {
         if let Some(value) = headers.get(name)
             && !accepted
@@ -201,12 +196,15 @@ pub(crate) async fn check_body(call: &Call) -> Result<(), Error> {
 pub(crate) fn response_overrides(call: &Call) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
     let mut overrides = Vec::new();
     for (parameter, name) in [
-        ("response-content-type", header::CONTENT_TYPE),
-        ("response-content-language", header::CONTENT_LANGUAGE),
-        ("response-expires", header::EXPIRES),
-        ("response-cache-control", header::CACHE_CONTROL),
-        ("response-content-disposition", header::CONTENT_DISPOSITION),
-        ("response-content-encoding", header::CONTENT_ENCODING),
+        (names::RESPONSE_CONTENT_TYPE, header::CONTENT_TYPE),
+        (names::RESPONSE_CONTENT_LANGUAGE, header::CONTENT_LANGUAGE),
+        (names::RESPONSE_EXPIRES, header::EXPIRES),
+        (names::RESPONSE_CACHE_CONTROL, header::CACHE_CONTROL),
+        (
+            names::RESPONSE_CONTENT_DISPOSITION,
+            header::CONTENT_DISPOSITION,
+        ),
+        (names::RESPONSE_CONTENT_ENCODING, header::CONTENT_ENCODING),
     ] {
         let Some(value) = call.query.parameter(parameter) else {
             continue;

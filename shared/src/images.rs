@@ -16,6 +16,7 @@ use crate::headers;
 use crate::hosts::{self, Asked};
 use crate::service::Service;
 use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo, ObjectKey, Version};
+use crate::wire::names::VERSION_ID;
 use crate::work::Timer;
 
 /// Changes whenever an encoder's bytes change, so that tags and stored results of an older one are not taken for new.
@@ -79,7 +80,7 @@ impl Service {
             .query
             .as_deref()
             .and_then(|query| rules::split_query(query).ok())
-            .and_then(|query| query.parameter("versionId").map(str::to_owned))
+            .and_then(|query| query.parameter(VERSION_ID).map(str::to_owned))
             .filter(|version| !version.is_empty())
             .map(Version);
         let name = SourceName {

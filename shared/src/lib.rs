@@ -24,6 +24,7 @@ mod process;
 mod request_id;
 mod service;
 mod upload;
+pub mod wire;
 mod work;
 mod xml;
 

@@ -10,21 +10,22 @@ use crate::escape;
 use crate::headers::xml;
 use crate::service::{Call, Service};
 use crate::storage::{self, ListOptions, UploadId};
+use crate::wire::names;
 use crate::xml::Writer;
 
 /// Keys in one page of a list at most, and in one request to delete several.
-pub(crate) const MAX_KEYS: usize = 1000;
+pub(crate) const MOST_KEYS: usize = 1000;
 
 impl Service {
     /// `GET /`: a page of keys, in the first version's shape.
     pub(crate) async fn list_objects(&self, call: &Call) -> Result<Response<Body>, Error> {
         let parameter = |name: &str| call.query.parameter(name).unwrap_or_default().to_owned();
         let (prefix, marker, delimiter) = (
-            parameter("prefix"),
-            parameter("marker"),
-            parameter("delimiter"),
+            parameter(names::PREFIX),
+            parameter(names::MARKER),
+            parameter(names::DELIMITER),
         );
-        let max = max_keys(call, "max-keys")?;
+        let max = max_keys(call, names::MAX_KEYS)?;
         let encode = encoder(call)?;
         let options = ListOptions {
             prefix: prefix.clone(),
@@ -39,7 +40,7 @@ impl Service {
         };
         let mut answer = Writer::new("ListBucketResult");
         answer.leaf("Name", self.bucket_name(call.place.bucket));
-        if call.query.parameter("encoding-type").is_some() {
+        if call.query.parameter(names::ENCODING_TYPE).is_some() {
             answer.leaf("EncodingType", "url");
         }
         answer
@@ -78,11 +79,14 @@ impl Service {
 
     /// `GET /?uploads`: the uploads that are open.
     pub(crate) async fn list_multipart(&self, call: &Call) -> Result<Response<Body>, Error> {
-        let prefix = call.query.parameter("prefix").unwrap_or_default();
-        let max = max_keys(call, "max-uploads")?;
+        let prefix = call.query.parameter(names::PREFIX).unwrap_or_default();
+        let max = max_keys(call, names::MAX_UPLOADS)?;
         let encode = encoder(call)?;
-        let key_marker = call.query.parameter("key-marker").unwrap_or_default();
-        let id_marker = call.query.parameter("upload-id-marker").unwrap_or_default();
+        let key_marker = call.query.parameter(names::KEY_MARKER).unwrap_or_default();
+        let id_marker = call
+            .query
+            .parameter(names::UPLOAD_ID_MARKER)
+            .unwrap_or_default();
         let uploads = self
             .storage(call.place.bucket)
             .list_multipart(prefix)
@@ -128,13 +132,14 @@ impl Service {
         upload: &UploadId,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        let max = max_keys(call, "max-parts")?;
+        let max = max_keys(call, names::MAX_PARTS)?;
         let encode = encoder(call)?;
-        let marker: u32 = match call.query.parameter("part-number-marker") {
+        let marker: u32 = match call.query.parameter(names::PART_NUMBER_MARKER) {
             None | Some("") => 0,
             Some(text) => text.parse().map_err(|_| {
                 Error::InvalidArgument(format!(
-                    "part-number-marker: expected a number, found `{text}`"
+                    "{}: expected a number, found `{text}`",
+                    names::PART_NUMBER_MARKER
                 ))
             })?,
         };
@@ -174,18 +179,18 @@ impl Service {
 
 fn max_keys(call: &Call, name: &str) -> Result<usize, Error> {
     match call.query.parameter(name) {
-        None | Some("") => Ok(MAX_KEYS),
+        None | Some("") => Ok(MOST_KEYS),
         Some(text) => text
             .parse::<usize>()
-            .map(|max| max.min(MAX_KEYS))
+            .map(|max| max.min(MOST_KEYS))
             .map_err(|_| {
-                Error::InvalidArgument(format!("{name}: expected 0 to {MAX_KEYS}, found `{text}`"))
+                Error::InvalidArgument(format!("{name}: expected 0 to {MOST_KEYS}, found `{text}`"))
             }),
     }
 }
 
 fn encoder(call: &Call) -> Result<fn(&str) -> String, Error> {
-    match call.query.parameter("encoding-type") {
+    match call.query.parameter(names::ENCODING_TYPE) {
         None | Some("") => Ok(str::to_owned),
         Some("url") => Ok(escape::key),
         Some(other) => Err(Error::InvalidArgument(format!(

@@ -5,10 +5,10 @@ use http::{Response, StatusCode};
 
 use crate::body::Body;
 use crate::error::Error;
-use crate::headers::{CRC64, check_body, put_options, set, xml};
-use crate::operation::COPY_SOURCE;
+use crate::headers::{check_body, put_options, set, xml};
 use crate::service::{Call, Service};
 use crate::storage::{self, ETag, Precondition, PutOptions, UploadId};
+use crate::wire::names::{COPY_SOURCE, CRC64, PART_NUMBER};
 use crate::work;
 use crate::xml::{Element, Writer};
 
@@ -48,7 +48,7 @@ impl Service {
                 "copying into a part of a multipart upload".to_owned(),
             ));
         }
-        let text = call.query.parameter("partNumber").unwrap_or_default();
+        let text = call.query.parameter(PART_NUMBER).unwrap_or_default();
         let number = text
             .parse()
             .ok()

@@ -13,11 +13,14 @@ use crate::headers::{
 };
 use crate::hosts::{self, Asked};
 use crate::images::SourceName;
-use crate::list::{MAX_KEYS, iso8601};
-use crate::operation::COPY_SOURCE;
+use crate::list::{MOST_KEYS, iso8601};
 use crate::service::{Call, Service};
 use crate::storage::{
     self, ByteRange, ByteStream, GetOptions, Object, ObjectInfo, ObjectKey, PutOptions, Version,
+};
+use crate::wire::names::{
+    COPY_IF_MATCH, COPY_IF_MODIFIED_SINCE, COPY_IF_NONE_MATCH, COPY_IF_UNMODIFIED_SINCE,
+    COPY_SOURCE, METADATA_DIRECTIVE, VERSION_ID,
 };
 use crate::xml::{Element, Writer};
 
@@ -210,9 +213,9 @@ impl Service {
                     .map_or("", |c| c.text.as_str())
             })
             .collect();
-        if names.len() > MAX_KEYS {
+        if names.len() > MOST_KEYS {
             return Err(Error::MalformedXml(format!(
-                "{} keys; at most {MAX_KEYS} are allowed",
+                "{} keys; at most {MOST_KEYS} are allowed",
                 names.len()
             )));
         }
@@ -253,7 +256,7 @@ impl Service {
             .map_err(|error| wrong(error.to_string()))?;
         let version = rules::split_query(query)
             .ok()
-            .and_then(|query| query.parameter("versionId").map(|v| Version(v.to_owned())))
+            .and_then(|query| query.parameter(VERSION_ID).map(|v| Version(v.to_owned())))
             .filter(|version| !version.0.is_empty());
         Ok(SourceName {
             bucket: place.bucket,
@@ -275,28 +278,22 @@ impl Service {
             version,
         } = self.copy_source(source)?;
         let options = put_options(&call.headers)?;
-        let replace = match call.header("x-cos-metadata-directive") {
+        let replace = match call.header(METADATA_DIRECTIVE) {
             None | Some("Copy" | "COPY") => false,
             Some("Replaced" | "REPLACED" | "Replace" | "REPLACE") => true,
             Some(other) => {
                 let text =
-                    format!("x-cos-metadata-directive: expected Copy or Replaced, found `{other}`");
+                    format!("{METADATA_DIRECTIVE}: expected Copy or Replaced, found `{other}`");
                 return Err(Error::InvalidArgument(text));
             }
         };
         let info = self.storage(from).head(&from_key, version.as_ref()).await?;
         let mut conditional = HeaderMap::new();
         for (ours, plain) in [
-            ("x-cos-copy-source-if-match", header::IF_MATCH),
-            ("x-cos-copy-source-if-none-match", header::IF_NONE_MATCH),
-            (
-                "x-cos-copy-source-if-modified-since",
-                header::IF_MODIFIED_SINCE,
-            ),
-            (
-                "x-cos-copy-source-if-unmodified-since",
-                header::IF_UNMODIFIED_SINCE,
-            ),
+            (COPY_IF_MATCH, header::IF_MATCH),
+            (COPY_IF_NONE_MATCH, header::IF_NONE_MATCH),
+            (COPY_IF_MODIFIED_SINCE, header::IF_MODIFIED_SINCE),
+            (COPY_IF_UNMODIFIED_SINCE, header::IF_UNMODIFIED_SINCE),
         ] {
             if let Some(value) = call.headers.get(ours) {
                 conditional.insert(plain, value.clone());

@@ -9,34 +9,11 @@ use rules::RuleItem;
 
 use crate::authority::Ask;
 use crate::error::Error;
-use crate::service::{Call, PIC_OPERATIONS, Service};
+use crate::service::{Call, Service};
 use crate::storage::UploadId;
-
-/// What parts of the COS API are called in a query that this service does not have.
-pub(crate) const UNSUPPORTED: [&str; 19] = [
-    "acl",
-    "cors",
-    "lifecycle",
-    "policy",
-    "referer",
-    "tagging",
-    "versioning",
-    "versions",
-    "website",
-    "logging",
-    "inventory",
-    "encryption",
-    "style",
-    "restore",
-    "select",
-    "append",
-    "replication",
-    "domain",
-    "retention",
-];
-
-/// Names the source of a copy.
-pub(crate) const COPY_SOURCE: &str = "x-cos-copy-source";
+use crate::wire::names::{
+    COPY_SOURCE, DELETE, IMAGE_PROCESS, PIC_OPERATIONS, PREFIX, UNSUPPORTED, UPLOADS,
+};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -77,7 +54,7 @@ impl<'c> Operation<'c> {
                 (None, _) if is_get => Self::GetObject,
                 (None, _) => Self::HeadObject,
             },
-            ("GET", false) if call.asks_for("uploads") => Self::ListMultipart,
+            ("GET", false) if call.asks_for(UPLOADS) => Self::ListMultipart,
             ("GET", false) => Self::ListObjects,
             ("HEAD", false) => Self::HeadBucket,
             ("PUT", true) => {
@@ -100,14 +77,14 @@ impl<'c> Operation<'c> {
                     (None, None) => Self::PutObject,
                 }
             }
-            ("POST", true) if call.asks_for("image_process") => Self::ProcessStored,
-            ("POST", true) if call.asks_for("uploads") => Self::CreateMultipart,
+            ("POST", true) if call.asks_for(IMAGE_PROCESS) => Self::ProcessStored,
+            ("POST", true) if call.asks_for(UPLOADS) => Self::CreateMultipart,
             ("POST", true) => {
                 let text = "POST of this kind; POST takes ?image_process, ?uploads or ?uploadId=";
                 let other = || Error::NotSupported(text.to_owned());
                 Self::CompleteMultipart(call.upload_id().ok_or_else(other)?)
             }
-            ("POST", false) if call.asks_for("delete") => Self::DeleteObjects,
+            ("POST", false) if call.asks_for(DELETE) => Self::DeleteObjects,
             ("DELETE", true) => match call.upload_id() {
                 Some(upload) => Self::AbortMultipart(upload),
                 None => Self::DeleteObject,
@@ -134,7 +111,7 @@ impl Service {
             }])
         };
         let whole = |action| {
-            let prefix = call.query.parameter("prefix").unwrap_or_default();
+            let prefix = call.query.parameter(PREFIX).unwrap_or_default();
             Ok(vec![Ask::Bucket {
                 action,
                 bucket,

@@ -19,8 +19,9 @@ use crate::headers::{self, set, tell_stored};
 use crate::images::SourceName;
 use crate::multipart;
 use crate::pic_operations::{Operation, PicOperations};
-use crate::service::{Call, PIC_OPERATIONS, Service};
+use crate::service::{Call, Service};
 use crate::storage::{Attributes, ETag, ObjectInfo, ObjectKey, Precondition, PutOptions, UploadId};
+use crate::wire::names::PIC_OPERATIONS;
 use crate::work::{self, Entry, Timer};
 use crate::xml::Writer;
 

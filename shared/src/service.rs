@@ -20,6 +20,9 @@ use crate::headers::set;
 use crate::hosts::{self, Asked, Place};
 use crate::operation::Operation;
 use crate::storage::{self, ObjectKey, Storage, UploadId, Version};
+use crate::wire::names::{
+    ERROR_NUMBER, MOGR_AUTHORIZATION, MOGR_CLIENT, MOGR_HOST, REQUEST_ID, UPLOAD_ID, VERSION_ID,
+};
 use crate::work::{self, Gate, Timer};
 use crate::xml::Writer;
 use crate::{causes, cors, request_id};
@@ -70,7 +73,7 @@ impl Call {
     }
 
     pub(crate) fn version(&self) -> Option<Version> {
-        let version = self.query.parameter("versionId")?;
+        let version = self.query.parameter(VERSION_ID)?;
         (!version.is_empty()).then(|| Version(version.to_owned()))
     }
 
@@ -81,7 +84,7 @@ impl Call {
 
     pub(crate) fn upload_id(&self) -> Option<UploadId> {
         self.query
-            .parameter("uploadId")
+            .parameter(UPLOAD_ID)
             .map(|id| UploadId(id.to_owned()))
     }
 
@@ -414,13 +417,6 @@ impl Service {
         .to_owned()
     }
 }
-
-pub(crate) const PIC_OPERATIONS: HeaderName = HeaderName::from_static("pic-operations");
-pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-cos-request-id");
-const ERROR_NUMBER: HeaderName = HeaderName::from_static("x-errno");
-const MOGR_HOST: HeaderName = HeaderName::from_static("x-mogr-host");
-const MOGR_AUTHORIZATION: HeaderName = HeaderName::from_static("x-mogr-authorization");
-const MOGR_CLIENT: HeaderName = HeaderName::from_static("x-mogr-client");
 
 /// `192.0.2.1`, `192.0.2.1:443` (CloudFront-Viewer-Address has the port) or an IPv6 address, with or without one.
 fn client_address(text: &str) -> Option<IpAddr> {
