@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use auth::policy::{self, Action, Decision, Policy, Principal, Question};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method};
 use rules::{ImageUrl, Query, VERBS};
 
@@ -15,7 +16,9 @@ use crate::escape;
 use crate::hosts::Place;
 use crate::service::{Call, Service};
 use crate::storage::ObjectKey;
-use crate::wire::names::{CHOOSING, COPY_SOURCE, OTHERS, PIC_OPERATIONS, UNSUPPORTED, VERSION_ID};
+use crate::wire::names::{
+    self, CHOOSING, COPY_SOURCE, OTHERS, PIC_OPERATIONS, UNSUPPORTED, VERSION_ID,
+};
 
 /// Who sent a request.
 #[derive(Debug)]
@@ -445,6 +448,35 @@ fn refuse_other_letter_case(query: &Query) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+/// `response-content-type` and the like, which only a signed request may ask for, and only where it signed them:
+/// whoever holds an URL could otherwise have an image shown as a page.
+pub(crate) fn response_overrides(call: &Call) -> Result<Vec<(HeaderName, HeaderValue)>, Error> {
+    let mut overrides = Vec::new();
+    for (parameter, name) in [
+        (names::RESPONSE_CONTENT_TYPE, header::CONTENT_TYPE),
+        (names::RESPONSE_CONTENT_LANGUAGE, header::CONTENT_LANGUAGE),
+        (names::RESPONSE_EXPIRES, header::EXPIRES),
+        (names::RESPONSE_CACHE_CONTROL, header::CACHE_CONTROL),
+        (
+            names::RESPONSE_CONTENT_DISPOSITION,
+            header::CONTENT_DISPOSITION,
+        ),
+        (names::RESPONSE_CONTENT_ENCODING, header::CONTENT_ENCODING),
+    ] {
+        let Some(value) = call.query.parameter(parameter) else {
+            continue;
+        };
+        if !call.covers_parameter(parameter) {
+            return Err(Error::OverrideNotSigned(parameter));
+        }
+        let value = HeaderValue::from_str(value).map_err(|_| {
+            Error::InvalidArgument(format!("{parameter}: `{value}` cannot stand in a header"))
+        })?;
+        overrides.push((name, value));
+    }
+    Ok(overrides)
 }
 
 /// What policies of the configuration say in vain, with where it stands.

@@ -610,7 +610,7 @@ mod raw {
                                     .map_err(|error| wrong(&at, error.to_string()))?,
                             };
                             let parsed =
-                                crate::pic_operations::PicOperations::parse(operations.as_bytes())
+                                crate::wire::pic_operations::PicOperations::parse(operations.as_bytes())
                                     .map_err(|error| wrong(&at, error.to_string()))?;
                             // A request may say `ignore-error/1` to a value that cannot be; whoever configures it
                             // would rather know.

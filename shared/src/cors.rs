@@ -3,8 +3,8 @@
 use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Response, StatusCode};
 
-use crate::body::Body;
 use crate::config::Cors;
+use crate::wire::body::Body;
 
 /// Answers a preflight request; `None` where no rule allows it.
 pub(crate) fn preflight(rules: &[Cors], headers: &HeaderMap) -> Option<Response<Body>> {

@@ -7,14 +7,14 @@ use http::header;
 use http::{Method, Response, StatusCode};
 use rules::{Format, Rule, RuleItem, Stage};
 
-use crate::authority::Who;
-use crate::body::Body;
-use crate::conditions::{self, Verdict};
+use crate::authority::{self, Who};
 use crate::error::Error;
-use crate::headers::{self, set};
 use crate::images::SourceName;
 use crate::service::{Call, Service};
 use crate::storage::{ETag, GetOptions, ObjectKey};
+use crate::wire::body::Body;
+use crate::wire::conditions::{self, Verdict};
+use crate::wire::headers::{self, set};
 use crate::wire::names::IGNORED_ERROR;
 use crate::work::{self, Entry, Made, Place, Timer};
 
@@ -27,7 +27,7 @@ impl Service {
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
         self.may_use_rule(call, &item.raw)?;
-        let overrides = headers::response_overrides(call)?;
+        let overrides = authority::response_overrides(call)?;
         let mut response = match Rule::parse(&item.text) {
             Ok(rule) => {
                 let rendered = match self.sources_of(call, &key, &rule, &item.raw) {

@@ -5,7 +5,8 @@ use pipeline::Fault;
 use raster::Stopped;
 
 use crate::storage::{BadKey, ObjectKey};
-use crate::{hosts, pic_operations, storage, xml};
+use crate::wire::{pic_operations, xml};
+use crate::{hosts, storage};
 
 /// Why a request was not answered as it asked.
 #[derive(Debug, thiserror::Error)]

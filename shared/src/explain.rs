@@ -13,16 +13,16 @@ use http::{Method, header};
 use percent_encoding::{CONTROLS, percent_encode};
 use rules::Rule;
 
-use crate::authority::{Ask, Decided, Who, refuse_uncovered};
+use crate::authority::{Ask, Decided, Who, refuse_uncovered, response_overrides};
 use crate::config::Config;
 use crate::cors;
 use crate::error::Error;
-use crate::headers;
 use crate::hosts::{self, Asked, Place};
 use crate::operation::Operation;
-use crate::pic_operations::PicOperations;
+use crate::operations::request;
 use crate::service::{Call, Front, Service, header_text};
 use crate::wire::names::PIC_OPERATIONS;
+use crate::wire::pic_operations::PicOperations;
 
 /// What there is to say about a request. Its text holds no secret of a key, and nothing of a token or a signature but what
 /// the images of a rule hold.
@@ -205,7 +205,7 @@ impl Service {
         match operation {
             Operation::Render(item) => {
                 told.take(self.may_use_rule(call, &item.raw));
-                told.take(headers::response_overrides(call));
+                told.take(response_overrides(call));
                 let Some(key) = told.take(call.key()) else {
                     return;
                 };
@@ -228,14 +228,14 @@ impl Service {
                 }
             }
             Operation::GetObject | Operation::HeadObject => {
-                told.take(headers::response_overrides(call));
+                told.take(response_overrides(call));
             }
             Operation::PutObject => {
-                told.take(headers::put_options(&call.headers));
+                told.take(request::put_options(&call.headers));
             }
             Operation::PutProcessed => {
                 self.explain_results(told, call, operation);
-                told.take(headers::put_options(&call.headers));
+                told.take(request::put_options(&call.headers));
             }
             Operation::ProcessStored => self.explain_results(told, call, operation),
             Operation::CompleteMultipart(_) if call.headers.contains_key(PIC_OPERATIONS) => {

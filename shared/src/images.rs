@@ -12,10 +12,10 @@ use sha1::{Digest, Sha1};
 
 use crate::authority::Who;
 use crate::error::Error;
-use crate::headers;
 use crate::hosts::{self, Asked};
 use crate::service::Service;
 use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo, ObjectKey, Version};
+use crate::wire::headers;
 use crate::wire::names::VERSION_ID;
 use crate::work::Timer;
 

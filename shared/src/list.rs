@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use http::Response;
 
-use crate::body::Body;
 use crate::error::Error;
 use crate::escape;
-use crate::headers::xml;
 use crate::service::{Call, Service};
 use crate::storage::{self, ListOptions, UploadId};
+use crate::wire::body::Body;
+use crate::wire::headers::xml;
 use crate::wire::names;
-use crate::xml::Writer;
+use crate::wire::xml::Writer;
 
 /// Keys in one page of a list at most, and in one request to delete several.
 pub(crate) const MOST_KEYS: usize = 1000;

@@ -3,14 +3,15 @@
 use http::header::{self};
 use http::{Response, StatusCode};
 
-use crate::body::Body;
 use crate::error::Error;
-use crate::headers::{check_body, put_options, set, xml};
+use crate::operations::request::{check_body, put_options};
 use crate::service::{Call, Service};
 use crate::storage::{self, ETag, Precondition, PutOptions, UploadId};
+use crate::wire::body::Body;
+use crate::wire::headers::{set, xml};
 use crate::wire::names::{COPY_SOURCE, CRC64, PART_NUMBER};
+use crate::wire::xml::{Element, Writer};
 use crate::work;
-use crate::xml::{Element, Writer};
 
 impl Service {
     /// `POST /<key>?uploads`.

@@ -5,24 +5,24 @@ use std::ops::Range;
 use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 
-use crate::body::Body;
-use crate::conditions::{self, Verdict};
+use crate::authority::response_overrides;
 use crate::error::Error;
-use crate::headers::{
-    check_body, content_type, describe, put_options, response_overrides, set, tell_stored, xml,
-};
 use crate::hosts::{self, Asked};
 use crate::images::SourceName;
 use crate::list::{MOST_KEYS, iso8601};
+use crate::operations::request::{check_body, put_options};
 use crate::service::{Call, Service};
 use crate::storage::{
     self, ByteRange, ByteStream, GetOptions, Object, ObjectInfo, ObjectKey, PutOptions, Version,
 };
+use crate::wire::body::Body;
+use crate::wire::conditions::{self, Verdict};
+use crate::wire::headers::{content_type, describe, set, tell_stored, xml};
 use crate::wire::names::{
     COPY_IF_MATCH, COPY_IF_MODIFIED_SINCE, COPY_IF_NONE_MATCH, COPY_IF_UNMODIFIED_SINCE,
     COPY_SOURCE, METADATA_DIRECTIVE, VERSION_ID,
 };
-use crate::xml::{Element, Writer};
+use crate::wire::xml::{Element, Writer};
 
 /// How often a conditional GET is tried that a PUT came before.
 const ATTEMPTS: usize = 5;

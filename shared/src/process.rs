@@ -13,17 +13,18 @@ use pipeline::{ResultInfo, SourceInfo};
 use rules::Rule;
 
 use crate::authority::Who;
-use crate::body::Body;
 use crate::error::Error;
-use crate::headers::{self, set, tell_stored};
 use crate::images::SourceName;
 use crate::multipart;
-use crate::pic_operations::{Operation, PicOperations};
+use crate::operations::request;
 use crate::service::{Call, Service};
 use crate::storage::{Attributes, ETag, ObjectInfo, ObjectKey, Precondition, PutOptions, UploadId};
+use crate::wire::body::Body;
+use crate::wire::headers::{self, set, tell_stored};
 use crate::wire::names::PIC_OPERATIONS;
+use crate::wire::pic_operations::{Operation, PicOperations};
+use crate::wire::xml::Writer;
 use crate::work::{self, Entry, Timer};
-use crate::xml::Writer;
 
 /// A rule that may be carried out: its target and its images are known and allowed.
 pub(crate) struct Job {
@@ -79,8 +80,8 @@ impl Service {
     pub(crate) async fn put_processed(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
         let document = self.pic_operations(call)?;
-        let options = headers::put_options(&call.headers)?;
-        headers::check_body(call).await?;
+        let options = request::put_options(&call.headers)?;
+        request::check_body(call).await?;
         let jobs = self.jobs(call, &document, &key)?;
         let overwrites = jobs
             .iter()
@@ -157,9 +158,9 @@ impl Service {
         upload: &UploadId,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        headers::check_body(call).await?;
+        request::check_body(call).await?;
         let parts = multipart::parts_named(&call.body)?;
-        let precondition = headers::precondition(&call.headers)?;
+        let precondition = request::precondition(&call.headers)?;
         let document = if call.headers.contains_key(PIC_OPERATIONS) {
             Some(self.pic_operations(call)?)
         } else {

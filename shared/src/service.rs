@@ -13,19 +13,20 @@ use http::{Method, Request, Response, StatusCode};
 use rules::Query;
 
 use crate::authority::{Caller, Who, idle_actions, now, refuse_uncovered};
-use crate::body::Body;
 use crate::config::{self, Config};
 use crate::error::Error;
-use crate::headers::set;
 use crate::hosts::{self, Asked, Place};
 use crate::operation::Operation;
 use crate::storage::{self, ObjectKey, Storage, UploadId, Version};
+use crate::wire::body::Body;
+use crate::wire::headers::set;
 use crate::wire::names::{
     ERROR_NUMBER, MOGR_AUTHORIZATION, MOGR_CLIENT, MOGR_HOST, REQUEST_ID, UPLOAD_ID, VERSION_ID,
 };
+use crate::wire::request_id;
+use crate::wire::xml::Writer;
 use crate::work::{self, Gate, Timer};
-use crate::xml::Writer;
-use crate::{causes, cors, request_id};
+use crate::{causes, cors};
 
 /// What stands between the client and the service knows and allows: an extension of each request.
 #[derive(Clone, Debug, Default)]

@@ -17,12 +17,12 @@ use crate::causes::chain;
 use crate::config::Location;
 use crate::error::Error;
 use crate::images::result_etag;
-use crate::pic_operations::{Operation, PicOperations};
 use crate::process::{Job, Source, Task, in_rule};
 use crate::service::{Service, panicked};
 use crate::storage::{
     self, Attributes, ETag, GetOptions, ObjectInfo, ObjectKey, PutOptions, Version,
 };
+use crate::wire::pic_operations::{Operation, PicOperations};
 use crate::work::{self, Timer};
 
 /// User metadata of a result: the tag of the source and rule that it was made of.

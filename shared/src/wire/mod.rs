@@ -1,4 +1,10 @@
 //! What stands on the wire: names, documents, headers and bodies of the protocol. It knows no configuration, and decides
 //! nothing.
 
+pub mod body;
+pub(crate) mod conditions;
+pub(crate) mod headers;
 pub mod names;
+pub mod pic_operations;
+pub(crate) mod request_id;
+pub(crate) mod xml;
