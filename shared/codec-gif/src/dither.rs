@@ -4,10 +4,10 @@
 use crate::color;
 use crate::difference::mark;
 use crate::histogram::{Bin, ExactColors, FULL};
-use crate::kernel::Kernel;
 use crate::lzw::{self, Lzw, Symbols};
 use crate::nearest::{Entries, Table};
 use crate::tuning::Tuning;
+use raster::Kernel;
 
 /// How many colors near each one may stand in for it.
 const NEIGHBORS: usize = 16;
@@ -204,15 +204,15 @@ impl Mapper {
         match self.kernel {
             Kernel::Portable => self.any_row(colors, row),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => {
+            Kernel::X86V3(_) => {
                 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-                fn avx2(mapper: &mut Mapper, colors: &Colors, row: Row<'_>) {
+                fn x86_v3(mapper: &mut Mapper, colors: &Colors, row: Row<'_>) {
                     mapper.any_row(colors, row);
                 }
                 // SAFETY: this kernel is made only where its instructions were detected.
                 #[allow(unsafe_code)]
                 unsafe {
-                    avx2(self, colors, row);
+                    x86_v3(self, colors, row);
                 }
             }
         }

@@ -10,7 +10,6 @@ mod dither;
 mod encoder;
 mod error;
 mod histogram;
-mod kernel;
 mod lzw;
 mod nearest;
 mod palette;

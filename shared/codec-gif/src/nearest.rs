@@ -1,7 +1,7 @@
 //! Which color of a palette is nearest: by search, and by a table that is filled where it is asked.
 
 use crate::color::{self, Lab};
-use crate::kernel::Kernel;
+use raster::Kernel;
 
 /// Palette entries, as the search wants them; unused ones are far from every color.
 pub(crate) struct Entries {
@@ -37,15 +37,15 @@ impl Entries {
         match self.kernel {
             Kernel::Portable => self.search(lab),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx2 => {
+            Kernel::X86V3(_) => {
                 #[target_feature(enable = "avx2")]
-                fn avx2(entries: &Entries, lab: Lab) -> u32 {
+                fn x86_v3(entries: &Entries, lab: Lab) -> u32 {
                     entries.search(lab)
                 }
                 // SAFETY: this kernel is made only where its instructions were detected.
                 #[allow(unsafe_code)]
                 unsafe {
-                    avx2(self, lab)
+                    x86_v3(self, lab)
                 }
             }
         }

@@ -1,11 +1,10 @@
 //! Choosing the colors of one image from its histogram: splits where the variance is greatest, then a few rounds
 //! of k-means, all in Oklab. It has never seen a pixel.
 
-use raster::{Stopped, Watch};
+use raster::{Kernel, Stopped, Watch};
 
 use crate::color::{self, Lab};
 use crate::histogram::Bin;
-use crate::kernel::Kernel;
 use crate::nearest::Entries;
 
 /// A bin as the clustering sees it.

@@ -7,14 +7,13 @@ use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
-use raster::{Frame, Layout, Size, Stopped, Watch};
+use raster::{Frame, Kernel, Layout, Size, Stopped, Watch};
 
 use crate::alpha;
 use crate::block::{self, Image};
 use crate::difference::{Change, Difference, mark};
 use crate::dither::{Colors, Mapper, Row};
 use crate::histogram::{Bin, Counts, ExactColors, Histogram, TooMany};
-use crate::kernel::Kernel;
 use crate::texture::Texture;
 use crate::tuning::Tuning;
 use crate::{Error, GifFrame, Options, palette};

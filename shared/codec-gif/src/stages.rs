@@ -1,11 +1,10 @@
 //! The stages of the encoder one by one, for benches. Not part of the interface.
 
-use raster::{Frame, Simd, Unwatched};
+use raster::{Frame, Kernel, Simd, Unwatched};
 
 use crate::difference::{Difference, mark};
 use crate::dither::{Colors, Mapper, Row};
 use crate::histogram::{Bin, Histogram};
-use crate::kernel::Kernel;
 use crate::lzw::Lzw;
 use crate::texture::Texture;
 use crate::tuning::Tuning;

@@ -1,7 +1,7 @@
 //! Bits of entropy-coded segments: read with the stuffed zero bytes taken out, written with them put in
 //! (T.81, F.1.2.3). Never looks past a marker.
 
-use crate::kernel::Kernel;
+use raster::Kernel;
 
 /// Reads the entropy-coded data of one scan, most significant bit first. Markers end it until [`BitReader::restart`].
 #[derive(Clone, Copy)]
@@ -180,11 +180,11 @@ pub(crate) fn write_tokens(kernel: Kernel, tokens: &[u32], codes: &[u32; 2048], 
     match kernel {
         Kernel::Portable => write_tokens_body(tokens, codes, out),
         #[cfg(target_arch = "x86_64")]
-        Kernel::Bmi2 => {
+        Kernel::X86V3(_) => {
             // SAFETY: this kernel is only made where its instructions were detected.
             #[allow(unsafe_code)]
             unsafe {
-                write_tokens_bmi2(tokens, codes, out);
+                write_tokens_x86_v3(tokens, codes, out);
             }
         }
     }
@@ -192,7 +192,7 @@ pub(crate) fn write_tokens(kernel: Kernel, tokens: &[u32], codes: &[u32; 2048], 
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn write_tokens_bmi2(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
+fn write_tokens_x86_v3(tokens: &[u32], codes: &[u32; 2048], out: &mut Vec<u8>) {
     write_tokens_body(tokens, codes, out);
 }
 

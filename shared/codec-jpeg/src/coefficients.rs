@@ -4,7 +4,7 @@
 //! signs; the low bits of what is above each of these thresholds, which is what refinement scans send; and the
 //! values other than zero. Scans are then arithmetic on masks, and hardly touch a coefficient.
 
-use crate::kernel::Kernel;
+use raster::Kernel;
 
 /// Point transforms that the masks can serve: `Al` is below this.
 pub(crate) const LEVELS: usize = 4;
@@ -142,11 +142,11 @@ fn pack(kernel: Kernel, mask: u64, values: &[i16; 64]) -> Packed {
     match kernel {
         Kernel::Portable => pack_portable(mask, values),
         #[cfg(target_arch = "x86_64")]
-        Kernel::Bmi2 => {
+        Kernel::X86V3(_) => {
             // SAFETY: this kernel is only made where its instructions were detected.
             #[allow(unsafe_code)]
             unsafe {
-                bmi2::pack(mask, values)
+                x86_v3::pack(mask, values)
             }
         }
     }
@@ -191,7 +191,7 @@ fn pack_levels<const L: usize>(mask: u64, values: &[i16]) -> Packed {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod bmi2 {
+mod x86_v3 {
     use std::arch::x86_64::{
         _mm_abs_epi16, _mm_and_si128, _mm_cmpgt_epi8, _mm_loadu_si128, _mm_movemask_epi8,
         _mm_packs_epi16, _mm_set1_epi8, _mm_set1_epi16, _mm_slli_epi16, _pdep_u64, _pext_u64,

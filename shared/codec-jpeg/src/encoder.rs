@@ -1,10 +1,11 @@
 //! Pixels to JPEG: converts, transforms and quantizes a row of MCUs at a time into the coefficients that the
 //! transcoder's coder then writes.
 
-use raster::{Frame, Layout, Watch};
+#[cfg(target_arch = "x86_64")]
+use raster::X86V3;
+use raster::{Frame, Kernel, Layout, Watch};
 
 use crate::coefficients::Component;
-use crate::kernel::Kernel;
 use crate::memory::Budget;
 use crate::planes::Strip;
 use crate::quantization::{quantizers, tables};
@@ -164,11 +165,11 @@ fn code_strip(kernel: Kernel, work: Work, strip: &mut Strip, components: &mut [C
     match kernel {
         Kernel::Portable => work.run(kernel, strip, components),
         #[cfg(target_arch = "x86_64")]
-        Kernel::Bmi2 => {
+        Kernel::X86V3(proof) => {
             // SAFETY: this kernel is made only where the processor has what the function needs.
             #[allow(unsafe_code)]
             unsafe {
-                code_strip_bmi2(work, strip, components);
+                code_strip_x86_v3(proof, work, strip, components);
             }
         }
     }
@@ -176,8 +177,8 @@ fn code_strip(kernel: Kernel, work: Work, strip: &mut Strip, components: &mut [C
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn code_strip_bmi2(work: Work, strip: &mut Strip, components: &mut [Component]) {
-    work.run(Kernel::Bmi2, strip, components);
+fn code_strip_x86_v3(proof: X86V3, work: Work, strip: &mut Strip, components: &mut [Component]) {
+    work.run(Kernel::X86V3(proof), strip, components);
 }
 
 /// The JFIF segment, EXIF and the ICC profile.

@@ -1,10 +1,9 @@
 //! Turns scans into Huffman symbols and bits (T.81, F.1.2 and G.1.2). Nothing is written here: a [`Sink`] either
 //! counts, or keeps tokens until the counts have made a table.
 
-use raster::{Stopped, Watch};
+use raster::{Kernel, Stopped, Watch};
 
 use crate::coefficients::Component;
-use crate::kernel::Kernel;
 
 /// Tokens that one block may make at most, with the end run before it.
 const BLOCK_TOKENS: usize = 160;
@@ -349,11 +348,11 @@ pub(crate) fn first_ac<S: Sink>(
         match kernel {
             Kernel::Portable => first_ac_row(component, band, row, &mut run, sink),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Bmi2 => {
+            Kernel::X86V3(_) => {
                 // SAFETY: this kernel is only made where its instructions were detected.
                 #[allow(unsafe_code)]
                 unsafe {
-                    first_ac_row_bmi2(component, band, row, &mut run, sink);
+                    first_ac_row_x86_v3(component, band, row, &mut run, sink);
                 }
             }
         }
@@ -368,7 +367,7 @@ pub(crate) fn first_ac<S: Sink>(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn first_ac_row_bmi2<S: Sink>(
+fn first_ac_row_x86_v3<S: Sink>(
     component: &Component,
     band: Band,
     row: usize,
@@ -448,11 +447,11 @@ pub(crate) fn refine_ac<S: Sink>(
         match kernel {
             Kernel::Portable => refine_ac_row(component, band, row, &mut run, sink),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Bmi2 => {
+            Kernel::X86V3(_) => {
                 // SAFETY: this kernel is only made where its instructions were detected.
                 #[allow(unsafe_code)]
                 unsafe {
-                    refine_ac_row_bmi2(component, band, row, &mut run, sink);
+                    refine_ac_row_x86_v3(component, band, row, &mut run, sink);
                 }
             }
         }
@@ -464,7 +463,7 @@ pub(crate) fn refine_ac<S: Sink>(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn refine_ac_row_bmi2<S: Sink>(
+fn refine_ac_row_x86_v3<S: Sink>(
     component: &Component,
     band: Band,
     row: usize,

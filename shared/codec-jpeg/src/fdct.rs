@@ -1,7 +1,7 @@
 //! The forward DCT of 8x8 samples, in `f32`: two passes of the factorization of Arai, Agui and Nakajima (1988),
 //! whose scale factors are left to the quantization step that follows.
 
-use crate::kernel::Kernel;
+use raster::Kernel;
 
 /// Multiplies output `(u, v)` by `SCALE[u] * SCALE[v]` to make it the coefficient of T.81, A.3.3.
 pub(crate) const SCALE: [f32; 8] = [
@@ -52,7 +52,7 @@ fn transpose(kernel: Kernel, d: &[[f32; 8]; 8]) -> [[f32; 8]; 8] {
     match kernel {
         Kernel::Portable => std::array::from_fn(|i| std::array::from_fn(|j| d[j][i])),
         #[cfg(target_arch = "x86_64")]
-        Kernel::Bmi2 => {
+        Kernel::X86V3(_) => {
             // SAFETY: this kernel is made only where AVX2 was detected, which is all that the function needs.
             #[allow(unsafe_code)]
             unsafe {

@@ -1,12 +1,11 @@
 //! Pixels to quantized coefficients, one row of MCUs at a time: nothing of the picture but that row is held.
 
-use raster::{Frame, Layout};
+use raster::{Frame, Kernel, Layout};
 
 use crate::coefficients::Component;
 use crate::color::{Rgb, chroma, luma, split};
 use crate::downsample::{halve_row, halve_rows};
 use crate::fdct::forward;
-use crate::kernel::Kernel;
 use crate::rate_distortion::{Quantized, Quantizer};
 
 /// Where a component's samples lie in a row of MCUs.

@@ -3,12 +3,11 @@
 //! AC scans are chosen for each component by itself, on a sample of its block rows; DC scans are all counted in full.
 //! What is chosen is compared with the standard script by whoever writes it, on full counts.
 
-use raster::Watch;
+use raster::{Kernel, Watch};
 
 use crate::Error;
 use crate::entropy::Counts;
 use crate::huffman::optimal;
-use crate::kernel::Kernel;
 use crate::scan::{Scan, interleaved};
 use crate::write::{Color, Picture, Rows, code_scan, tables_of};
 

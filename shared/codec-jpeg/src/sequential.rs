@@ -1,11 +1,12 @@
 //! Decodes scans of sequential frames straight into packed coefficients (T.81, F.2).
 
-use raster::Watch;
+#[cfg(target_arch = "x86_64")]
+use raster::X86V3;
+use raster::{Kernel, Watch};
 
 use crate::bits::{BitReader, Restart};
 use crate::coefficients::Component;
 use crate::huffman::{END, LAST, NO_VALUE, RUN_SHIFT, RunTable, SymbolTable, extend};
-use crate::kernel::Kernel;
 use crate::marker::{FrameHeader, malformed};
 use crate::memory::Budget;
 use crate::{Damage, Error};
@@ -132,11 +133,11 @@ fn decode_mcus(
     match scan.kernel {
         Kernel::Portable => decode_mcus_body(Kernel::Portable, scan, components, row, columns),
         #[cfg(target_arch = "x86_64")]
-        Kernel::Bmi2 => {
+        Kernel::X86V3(proof) => {
             // SAFETY: this kernel is only made where its instructions were detected.
             #[allow(unsafe_code)]
             unsafe {
-                decode_mcus_bmi2(scan, components, row, columns)
+                decode_mcus_x86_v3(proof, scan, components, row, columns)
             }
         }
     }
@@ -144,13 +145,14 @@ fn decode_mcus(
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn decode_mcus_bmi2(
+fn decode_mcus_x86_v3(
+    proof: X86V3,
     scan: &mut Scan,
     components: &mut [Component],
     row: usize,
     columns: std::ops::Range<usize>,
 ) -> Option<&'static str> {
-    decode_mcus_body(Kernel::Bmi2, scan, components, row, columns)
+    decode_mcus_body(Kernel::X86V3(proof), scan, components, row, columns)
 }
 
 #[inline(always)]

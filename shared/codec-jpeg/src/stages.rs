@@ -1,12 +1,11 @@
 //! The stages of transcoder and encoder one by one, for benches. Not part of the interface.
 
-use raster::Unwatched;
+use raster::{Kernel, Unwatched};
 
 use crate::bits::write_tokens;
 use crate::coefficients::Component;
 use crate::entropy::{Counts, Tokens};
 use crate::fdct::forward;
-use crate::kernel::Kernel;
 use crate::quantization::{ZIGZAG, quantizers};
 use crate::rate_distortion::Quantizer;
 use crate::scan::{Scan, standard};

@@ -1,11 +1,10 @@
 //! JPEG to JPEG, by its coefficients: no pixel changes.
 
-use raster::{Size, Watch};
+use raster::{Kernel, Size, Watch};
 
 use crate::coefficients::Component;
 use crate::header::{color, process};
 use crate::huffman::{RunTable, Specification, SymbolTable};
-use crate::kernel::Kernel;
 use crate::marker::{Extent, FrameHeader, SOF2, ScanHeader, Step, Structure, malformed};
 use crate::memory::Budget;
 use crate::progressive::{self, Plane};

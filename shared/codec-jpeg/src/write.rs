@@ -4,16 +4,15 @@
 //! [`Component::keep`](crate::coefficients::Component::keep) where the values and their mask are already there), and
 //! then written as a whole by [`write()`].
 
-use raster::{Size, Watch};
+use raster::{Kernel, Size, Watch, parallel};
 
 use crate::bits::write_tokens;
 use crate::coefficients::Component;
 use crate::entropy::{self, Band, Counts, Grid, Sink, Tokens};
 use crate::huffman::optimal;
-use crate::kernel::Kernel;
 use crate::marker::{DQT, SOF0, SOF2, SOS};
 use crate::scan::{Scan, interleaved, standard};
-use crate::{Error, Process, Scans, parallel, search};
+use crate::{Error, Process, Scans, search};
 
 /// A picture in quantized coefficients.
 pub(crate) struct Picture {

@@ -1,11 +1,10 @@
 //! Stills -> the frames of one animation, all of the canvas's size.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use codec_gif::GifFrame;
-use raster::{Frame, Layout, Orientation, Size, Watch};
+use raster::{Frame, Layout, Orientation, Size, Watch, parallel};
 
 use crate::decode::{Color, decode};
 use crate::delay::delays;
@@ -38,12 +37,12 @@ pub(crate) fn frames(
         })
         .collect();
     let unique: Vec<usize> = (0..stills.len()).filter(|n| same[*n] == *n).collect();
-    let made = in_parallel(unique.len(), threads, |n| {
-        frame(&stills[unique[n]], canvas, limits, watch)
-    });
+    let made = parallel::map(threads, &unique, |&n, ()| {
+        frame(&stills[n], canvas, limits, watch)
+    })?;
     let mut frames: Vec<Option<Arc<Frame>>> = vec![None; stills.len()];
     for (n, made) in unique.into_iter().zip(made) {
-        frames[n] = Some(Arc::new(made?));
+        frames[n] = Some(Arc::new(made));
     }
     Ok(delays(duration, stills.len())
         .zip(same)
@@ -78,53 +77,4 @@ fn with_colors(frame: Frame) -> Frame {
     let size = frame.size();
     let pixels = frame.pixels().iter().flat_map(|gray| [*gray; 3]).collect();
     Frame::new(size, Layout::Rgb, pixels).expect("three bytes were made of each")
-}
-
-/// `work(0..count)`, in order, on so many threads at most. After an error what has not begun is left out.
-fn in_parallel<T: Send, E: Send>(
-    count: usize,
-    threads: usize,
-    work: impl Fn(usize) -> Result<T, E> + Sync,
-) -> Vec<Result<T, E>> {
-    if threads.min(count) <= 1 {
-        let mut done = Vec::with_capacity(count);
-        for n in 0..count {
-            done.push(work(n));
-            if done[n].is_err() {
-                break;
-            }
-        }
-        return done;
-    }
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let mut done = Vec::new();
-        loop {
-            let n = next.fetch_add(1, Ordering::Relaxed);
-            if n >= count {
-                return done;
-            }
-            let result = work(n);
-            if result.is_err() {
-                next.store(count, Ordering::Relaxed);
-            }
-            done.push((n, result));
-        }
-    };
-    let mut done: Vec<(usize, Result<T, E>)> = std::thread::scope(|scope| {
-        // Where the system gives no more threads, those that are there do the work.
-        let others: Vec<_> = (1..threads.min(count))
-            .map_while(|_| std::thread::Builder::new().spawn_scoped(scope, worker).ok())
-            .collect();
-        let mut done = worker();
-        for other in others {
-            match other.join() {
-                Ok(theirs) => done.extend(theirs),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        done
-    });
-    done.sort_by_key(|one| one.0);
-    done.into_iter().map(|one| one.1).collect()
 }

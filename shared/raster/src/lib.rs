@@ -7,6 +7,7 @@ mod fit;
 mod frame;
 mod geometry;
 mod orient;
+pub mod parallel;
 mod resize;
 mod simd;
 mod watch;
@@ -17,5 +18,7 @@ pub use frame::{Frame, Layout};
 pub use geometry::{Rect, Size};
 pub use orient::{Orientation, orient};
 pub use resize::resize;
-pub use simd::Simd;
+#[cfg(target_arch = "x86_64")]
+pub use simd::X86V3;
+pub use simd::{Kernel, Simd};
 pub use watch::{Stopped, Unwatched, Watch};
