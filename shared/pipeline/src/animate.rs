@@ -6,9 +6,12 @@ use bytes::Bytes;
 use codec_gif::GifFrame;
 use raster::{Frame, Layout, Orientation, Size, Watch, parallel};
 
-use crate::decode::{Color, decode};
+use crate::color::ColorSpace;
+use crate::decode::decode;
 use crate::delay::delays;
-use crate::{Error, Limits, SourceInfo};
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::probe::info::SourceInfo;
 
 /// A source of a frame, and which one it is in the request.
 pub(crate) struct Still<'a> {
@@ -58,7 +61,7 @@ pub(crate) fn frames(
 fn frame(still: &Still, canvas: Size, limits: &Limits, watch: &dyn Watch) -> Result<Frame, Error> {
     watch.check()?;
     let index = still.index;
-    let decoded = decode(still.bytes, &still.info, Color::Srgb, limits, watch);
+    let decoded = decode(still.bytes, &still.info, ColorSpace::Srgb, limits, watch);
     watch.check()?;
     let decoded = decoded.map_err(|fault| Error::Source { index, fault })?;
     let orientation = Orientation::from_exif(still.info.orientation.into());

@@ -7,6 +7,15 @@ use moxcms::{
 };
 use raster::{Frame, Layout, Size};
 
+/// The color space that pixels are wanted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ColorSpace {
+    /// sRGB, whatever the source has.
+    Srgb,
+    /// The source's own, with its profile, where 8-bit gray or RGB can hold them.
+    Source,
+}
+
 /// What the pixels of a profile are, by its header (ICC.1, 7.2.6).
 pub(crate) fn space(icc: &[u8]) -> Option<&[u8]> {
     icc.get(16..20)

@@ -2,7 +2,7 @@
 
 use raster::{Size, Stopped};
 
-use crate::Format;
+use crate::format::Format;
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +148,16 @@ pub enum Fault {
         /// What is allowed.
         max: u32,
     },
+}
+
+impl Fault {
+    /// The fault of a file that breaks its format's rules.
+    pub(crate) fn broken(format: Format, reason: impl Into<String>) -> Self {
+        Self::Broken {
+            format,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// How a message names a source.

@@ -7,27 +7,29 @@
 //! errors tell them apart by their place.
 
 mod animate;
-mod average;
 mod color;
 mod decode;
 mod delay;
+mod describe;
 mod encode;
 mod error;
 mod format;
 mod limits;
+mod picture;
 mod plan;
 mod prepare;
 mod probe;
 mod result;
 mod still;
 
-pub use average::average_color;
 pub use codec_gif::Preset;
 pub use codec_jpeg::{Damage, Process, Sampling, Scans, Simd};
+pub use describe::average::average_color;
 pub use error::{Error, Fault};
 pub use format::Format;
 pub use limits::{Limits, Options};
 pub use prepare::{check, prepare};
-pub use probe::{SourceInfo, probe};
+pub use probe::info::SourceInfo;
+pub use probe::probe;
 pub use result::{Prepared, Report, ResultInfo};
 pub use still::Pixels;

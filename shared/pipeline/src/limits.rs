@@ -5,7 +5,8 @@ use codec_jpeg::{Damage, Sampling, Scans, Simd};
 
 use crate::error::Fault;
 use crate::format::Format;
-use crate::probe::{SourceInfo, probe};
+use crate::probe::info::SourceInfo;
+use crate::probe::probe;
 
 /// Bounds on what a request may ask for. Every one is checked from headers, before anything is decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

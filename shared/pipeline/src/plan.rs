@@ -6,7 +6,9 @@ use codec_jpeg::{Metadata, Process};
 use raster::Orientation;
 use rules::{ImageMogr2, Quality, Rule, Stage};
 
-use crate::{Fault, Format, SourceInfo};
+use crate::error::Fault;
+use crate::format::Format;
+use crate::probe::info::SourceInfo;
 
 /// The quality of a JPEG where neither the rule nor its source has one.
 const DEFAULT_QUALITY: u8 = 85;

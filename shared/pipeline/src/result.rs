@@ -9,7 +9,7 @@ use raster::{Size, Watch};
 use crate::error::{Error, gif_error};
 use crate::format::Format;
 use crate::limits::Options;
-use crate::probe::SourceInfo;
+use crate::probe::info::SourceInfo;
 
 /// What the result is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,13 +4,16 @@ use bytes::Bytes;
 use codec_jpeg::{Metadata, Process, TranscodeOptions};
 use raster::{Orientation, Watch};
 
-use crate::decode::{Color, Decoded, decode};
+use crate::color::ColorSpace;
+use crate::decode::decode;
 use crate::encode;
 use crate::error::{Error, jpeg_error};
 use crate::format::Format;
 use crate::limits::{Limits, Options};
+use crate::picture::Decoded;
 use crate::plan::{self, Plan, Target};
-use crate::probe::{SourceInfo, probe};
+use crate::probe::info::SourceInfo;
+use crate::probe::probe;
 use crate::result::Prepared;
 
 /// Carries out a plan on a still; `info` is what the probe of `bytes` said.
@@ -57,7 +60,7 @@ pub(crate) fn execute(
         } => (target, orientation, strip),
     };
     let object = |fault| Error::Source { index: 0, fault };
-    let decoded = decode(bytes, info, Color::Kept, limits, watch);
+    let decoded = decode(bytes, info, ColorSpace::Source, limits, watch);
     // A decoder that was stopped has a fault to tell, which is none.
     watch.check()?;
     let decoded = decoded.map_err(object)?;
@@ -82,7 +85,7 @@ impl Pixels {
     pub fn read(source: &Bytes, limits: &Limits, watch: &dyn Watch) -> Result<Self, Error> {
         let object = |fault| Error::Source { index: 0, fault };
         let info = limits.accept(source).map_err(object)?;
-        let decoded = decode(source, &info, Color::Kept, limits, watch);
+        let decoded = decode(source, &info, ColorSpace::Source, limits, watch);
         watch.check()?;
         Ok(Self(decoded.map_err(object)?))
     }

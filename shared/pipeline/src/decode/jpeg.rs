@@ -8,12 +8,13 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::Decoded;
 use super::watched::Watched;
-use crate::error::jpeg_fault;
-use crate::probe::broken;
+use crate::color;
+use crate::error::{Fault, jpeg_fault};
+use crate::format::Format;
+use crate::limits::Limits;
+use crate::picture::Decoded;
 use crate::probe::jpeg::Header;
-use crate::{Fault, Format, Limits, color};
 
 /// Decodes with the first of these that can: the fast decoder; the same after our own codec has written the file anew;
 /// a slower decoder. None begins before size, scans and memory are known to be within `limits`.
@@ -29,9 +30,8 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Result
         // Scans may follow that were not counted. The fast decoder has a limit of its own for them.
         Err(codec_jpeg::Error::Malformed(_) | codec_jpeg::Error::Unsupported(_)) => false,
         Err(error) => {
-            return Err(
-                jpeg_fault(error).unwrap_or_else(|error| broken(Format::Jpeg, error.to_string()))
-            );
+            return Err(jpeg_fault(error)
+                .unwrap_or_else(|error| Fault::broken(Format::Jpeg, error.to_string())));
         }
     };
     let in_parts = header.process <= 1 && header.first_scan < header.components;
@@ -51,7 +51,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Result
     }
     let decoded = in_order.then(|| slow(bytes, &header, watch)).flatten();
     decoded.ok_or_else(|| {
-        fault.unwrap_or_else(|| broken(Format::Jpeg, "its scans are damaged or of a rare kind"))
+        fault.unwrap_or_else(|| {
+            Fault::broken(Format::Jpeg, "its scans are damaged or of a rare kind")
+        })
     })
 }
 
@@ -96,7 +98,7 @@ fn fast(
         _ => {
             let inks = inks(pixels, wanted == ColorSpace::YCCK, header.adobe);
             if inks.len() as u64 != header.size.pixels() * 4 {
-                return Err(broken(Format::Jpeg, "it has too few pixels"));
+                return Err(Fault::broken(Format::Jpeg, "it has too few pixels"));
             }
             return Ok(Decoded {
                 frame: color::cmyk_to_srgb(&inks, header.size, header.icc().as_deref()),
@@ -107,7 +109,7 @@ fn fast(
         }
     };
     let frame = Frame::new(header.size, layout, pixels)
-        .ok_or_else(|| broken(Format::Jpeg, "it has too few pixels"))?;
+        .ok_or_else(|| Fault::broken(Format::Jpeg, "it has too few pixels"))?;
     Ok(Decoded {
         frame,
         icc: header.icc(),
@@ -195,7 +197,7 @@ fn fault(error: DecodeErrors) -> Fault {
         error => {
             let text = format!("{error:?}");
             let text = text.trim().trim_matches('"').replace("[strict-mode]: ", "");
-            broken(format, text)
+            Fault::broken(format, text)
         }
     }
 }

@@ -5,43 +5,27 @@ mod other;
 mod png;
 mod watched;
 
-use raster::{Frame, Layout, Watch};
+use raster::{Layout, Watch};
 
-use crate::{Fault, Format, Limits, SourceInfo, color};
-
-/// A picture as stored, before any orientation.
-#[derive(Clone)]
-pub(crate) struct Decoded {
-    pub(crate) frame: Frame,
-    /// The profile that the pixels are in; `None` for sRGB.
-    pub(crate) icc: Option<Vec<u8>>,
-    /// EXIF, without the `Exif\0\0` before it.
-    pub(crate) exif: Option<Vec<u8>>,
-    /// True where the source says that all its colors are gray, whatever layout the frame has.
-    pub(crate) gray: bool,
-}
-
-/// Which colors the pixels are wanted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Color {
-    /// sRGB, whatever the source has.
-    Srgb,
-    /// The source's own, with its profile, where 8-bit gray or RGB can hold them.
-    Kept,
-}
+use crate::color::{self, ColorSpace};
+use crate::error::Fault;
+use crate::format::Format;
+use crate::limits::Limits;
+use crate::picture::Decoded;
+use crate::probe::info::SourceInfo;
 
 /// Decodes a still, or the first frame of an animation. `info` is what its probe said. Once `watch` says stop, what
 /// comes back, if anything, means nothing.
 pub(crate) fn decode(
     bytes: &[u8],
     info: &SourceInfo,
-    color: Color,
+    space: ColorSpace,
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<Decoded, Fault> {
     let decoded = match info.format {
         Format::Jpeg => jpeg::decode(bytes, limits, watch)?,
-        Format::Png => png::decode(bytes, color, limits, watch)?,
+        Format::Png => png::decode(bytes, space, limits, watch)?,
         Format::Gif | Format::WebP | Format::Bmp => {
             // The decoder holds the picture and as much again at most.
             limits.check_memory(info.size.pixels() * 8)?;
@@ -54,10 +38,10 @@ pub(crate) fn decode(
             "it decodes to {found} px where its header says {} px",
             info.size
         );
-        return Err(crate::probe::broken(info.format, reason));
+        return Err(Fault::broken(info.format, reason));
     }
     Ok(match &decoded.icc {
-        Some(icc) if color == Color::Srgb || !fits(icc, decoded.frame.layout()) => {
+        Some(icc) if space == ColorSpace::Srgb || !fits(icc, decoded.frame.layout()) => {
             limits.check_memory(2 * decoded.frame.pixels().len() as u64)?;
             Decoded {
                 frame: color::to_srgb(decoded.frame, icc),

@@ -8,9 +8,10 @@ use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
 use raster::{Frame, Layout, Size};
 
-use super::Decoded;
-use crate::probe::broken;
-use crate::{Fault, Format, SourceInfo};
+use crate::error::Fault;
+use crate::format::Format;
+use crate::picture::Decoded;
+use crate::probe::info::SourceInfo;
 
 pub(super) fn decode(bytes: &[u8], info: &SourceInfo) -> Result<Decoded, Fault> {
     let format = info.format;
@@ -44,7 +45,7 @@ fn read(mut decoder: impl ImageDecoder, info: &SourceInfo) -> Result<Decoded, Fa
         DynamicImage::ImageRgba8(image) => Frame::new(size, Layout::Rgba, image.into_raw()),
         image => Frame::new(size, Layout::Rgba, image.into_rgba8().into_raw()),
     };
-    let frame = frame.ok_or_else(|| broken(info.format, "it has too few pixels"))?;
+    let frame = frame.ok_or_else(|| Fault::broken(info.format, "it has too few pixels"))?;
     Ok(Decoded {
         frame: raster::without_needless_alpha(frame),
         icc,
@@ -57,6 +58,6 @@ fn fault(format: Format, error: &ImageError) -> Fault {
     let reason = error.to_string();
     match error {
         ImageError::Unsupported(_) => Fault::Unsupported { format, reason },
-        _ => broken(format, reason),
+        _ => Fault::broken(format, reason),
     }
 }

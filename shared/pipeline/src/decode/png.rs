@@ -5,16 +5,18 @@ use std::io::Cursor;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 use raster::{Frame, Layout, Size, Watch};
 
-use super::{Color, Decoded};
-use crate::probe::broken;
-use crate::{Fault, Format, Limits, color};
+use crate::color::{self, ColorSpace};
+use crate::error::Fault;
+use crate::format::Format;
+use crate::limits::Limits;
+use crate::picture::Decoded;
 
 /// Bytes that the decoder may take for itself: a row or two, and a color profile.
 const MAX_OWN_BYTES: usize = 64 << 20;
 
 pub(super) fn decode(
     bytes: &[u8],
-    wanted: Color,
+    wanted: ColorSpace,
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<Decoded, Fault> {
@@ -41,7 +43,8 @@ pub(super) fn decode(
         convert: None,
         pixels: Vec::new(),
     };
-    if rows.wide && wanted == Color::Srgb && matches!(color, ColorType::Rgb | ColorType::Rgba) {
+    if rows.wide && wanted == ColorSpace::Srgb && matches!(color, ColorType::Rgb | ColorType::Rgba)
+    {
         // Before rounding to 8 bits.
         rows.convert = icc
             .take()
@@ -52,7 +55,8 @@ pub(super) fn decode(
     limits.check_memory(len + stored.unwrap_or(0) as u64)?;
     rows.pixels.reserve_exact(len as usize);
     if interlaced {
-        let mut stored = vec![0; stored.ok_or_else(|| broken(Format::Png, "it is too large"))?];
+        let mut stored =
+            vec![0; stored.ok_or_else(|| Fault::broken(Format::Png, "it is too large"))?];
         let output = reader.next_frame(&mut stored).map_err(fault)?;
         watch_rows(watch)?;
         for row in stored.chunks_exact(output.line_size) {
@@ -69,7 +73,7 @@ pub(super) fn decode(
     let exif = reader.info().exif_metadata.as_deref().map(<[u8]>::to_vec);
     let layout = rows.layout();
     let frame = Frame::new(size, layout, rows.pixels);
-    let frame = frame.ok_or_else(|| broken(Format::Png, "it has too few pixels"))?;
+    let frame = frame.ok_or_else(|| Fault::broken(Format::Png, "it has too few pixels"))?;
     Ok(Decoded {
         frame,
         icc,
@@ -82,7 +86,7 @@ pub(super) fn decode(
 fn watch_rows(watch: &dyn Watch) -> Result<(), Fault> {
     watch
         .check()
-        .map_err(|stopped| broken(Format::Png, stopped.to_string()))
+        .map_err(|stopped| Fault::broken(Format::Png, stopped.to_string()))
 }
 
 /// True where every entry of the palette is gray.
@@ -144,7 +148,7 @@ fn fault(error: DecodingError) -> Fault {
         DecodingError::LimitsExceeded => "a chunk of it unpacks to too much".to_owned(),
         error => plainly(&error.to_string()),
     };
-    broken(Format::Png, reason)
+    Fault::broken(Format::Png, reason)
 }
 
 /// The decoder's words, chunks called by their names alone: `ChunkType { type: IDAT, critical: true, ... }`.

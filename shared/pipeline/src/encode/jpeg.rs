@@ -4,9 +4,9 @@ use codec_jpeg::{EncodeOptions, Process};
 use raster::{Frame, Layout, Watch};
 
 use crate::color;
-use crate::decode::Decoded;
 use crate::error::{Error, jpeg_error};
 use crate::limits::{Limits, Options};
+use crate::picture::Decoded;
 use crate::probe::exif;
 
 /// What lies behind transparent pixels of a JPG.

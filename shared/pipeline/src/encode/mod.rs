@@ -5,9 +5,9 @@ mod png;
 
 use raster::{Orientation, Watch};
 
-use crate::decode::Decoded;
 use crate::error::Error;
 use crate::limits::{Limits, Options};
+use crate::picture::Decoded;
 use crate::plan::Target;
 use crate::probe::exif;
 

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use png::{BitDepth, ColorType};
 use raster::{Layout, Watch};
 
-use crate::decode::Decoded;
 use crate::error::Error;
 use crate::format::Format;
+use crate::picture::Decoded;
 
 pub(super) fn encode(decoded: Decoded, watch: &dyn Watch) -> Result<Vec<u8>, Error> {
     let Decoded {

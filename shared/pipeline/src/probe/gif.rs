@@ -4,12 +4,13 @@
 
 use raster::Size;
 
-use super::{SourceInfo, broken, plain};
-use crate::{Fault, Format};
+use super::info::{SourceInfo, plain};
+use crate::error::Fault;
+use crate::format::Format;
 
 pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     let Some(&[w0, w1, h0, h1, flags, _, _]) = bytes.get(6..).and_then(|b| b.first_chunk()) else {
-        return Err(broken(Format::Gif, "its header is cut short"));
+        return Err(Fault::broken(Format::Gif, "its header is cut short"));
     };
     let size = Size::new(
         u32::from(u16::from_le_bytes([w0, w1])),
@@ -39,7 +40,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
         };
     }
     if frames == 0 {
-        return Err(broken(Format::Gif, "it holds no image"));
+        return Err(Fault::broken(Format::Gif, "it holds no image"));
     }
     Ok(SourceInfo {
         frames,

@@ -4,8 +4,10 @@
 
 use raster::Size;
 
-use super::{SourceInfo, broken, exif, plain};
-use crate::{Fault, Format};
+use super::exif;
+use super::info::{SourceInfo, plain};
+use crate::error::Fault;
+use crate::format::Format;
 
 /// What stands before the first scan.
 pub(crate) struct Header<'a> {
@@ -54,7 +56,7 @@ impl<'a> Header<'a> {
         let mut rest = bytes.get(2..).unwrap_or_default();
         let mut frame_seen = false;
         loop {
-            let cut_short = || broken(Format::Jpeg, "it ends before its first scan");
+            let cut_short = || Fault::broken(Format::Jpeg, "it ends before its first scan");
             // Bytes that belong to no segment are passed over, as every decoder does.
             let at = rest.iter().position(|b| *b == 0xFF).ok_or_else(cut_short)?;
             rest = &rest[at..];
@@ -64,21 +66,21 @@ impl<'a> Header<'a> {
             match marker {
                 // Not a marker, or one without a segment: TEM, RST0 to RST7, SOI.
                 0x00 | 0x01 | 0xD0..=0xD8 => continue,
-                0xD9 => return Err(broken(Format::Jpeg, "it ends without a scan")),
+                0xD9 => return Err(Fault::broken(Format::Jpeg, "it ends without a scan")),
                 _ => {}
             }
             let len = rest.first_chunk().ok_or_else(cut_short)?;
             let len = usize::from(u16::from_be_bytes(*len));
             if len < 2 {
                 let reason = format!("a segment (marker {marker:02X}) has a length of {len}");
-                return Err(broken(Format::Jpeg, reason));
+                return Err(Fault::broken(Format::Jpeg, reason));
             }
             let segment = rest.get(2..len).ok_or_else(cut_short)?;
             rest = &rest[len..];
             match marker {
                 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
                     if frame_seen {
-                        return Err(broken(Format::Jpeg, "it has two frame headers"));
+                        return Err(Fault::broken(Format::Jpeg, "it has two frame headers"));
                     }
                     frame_seen = true;
                     header.read_frame(marker - 0xC0, segment)?;
@@ -98,7 +100,12 @@ impl<'a> Header<'a> {
                     }
                     return Ok(header);
                 }
-                0xDA => return Err(broken(Format::Jpeg, "a scan comes before the frame header")),
+                0xDA => {
+                    return Err(Fault::broken(
+                        Format::Jpeg,
+                        "a scan comes before the frame header",
+                    ));
+                }
                 _ => {}
             }
         }
@@ -106,10 +113,10 @@ impl<'a> Header<'a> {
 
     fn read_frame(&mut self, process: u8, segment: &[u8]) -> Result<(), Fault> {
         let [precision, h1, h0, w1, w0, components, rest @ ..] = segment else {
-            return Err(broken(Format::Jpeg, "its frame header is cut short"));
+            return Err(Fault::broken(Format::Jpeg, "its frame header is cut short"));
         };
         if *components == 0 || rest.len() != usize::from(*components) * 3 {
-            return Err(broken(
+            return Err(Fault::broken(
                 Format::Jpeg,
                 "its frame header does not fit its components",
             ));
@@ -142,8 +149,8 @@ impl<'a> Header<'a> {
 
     /// Takes the height from where it stands after the first scan (T.81, B.2.5).
     fn find_height(&mut self, bytes: &[u8]) -> Result<(), Fault> {
-        let found =
-            codec_jpeg::read_header(bytes).map_err(|error| broken(Format::Jpeg, reason(error)))?;
+        let found = codec_jpeg::read_header(bytes)
+            .map_err(|error| Fault::broken(Format::Jpeg, reason(error)))?;
         self.size = found.size;
         Ok(())
     }
@@ -153,7 +160,10 @@ impl<'a> Header<'a> {
             let (wide, number) = (head >> 4 != 0, usize::from(head & 15));
             let len = if wide { 128 } else { 64 };
             let (Some(values), Some(table)) = (rest.get(..len), self.tables.get_mut(number)) else {
-                return Err(broken(Format::Jpeg, "a quantization table is out of range"));
+                return Err(Fault::broken(
+                    Format::Jpeg,
+                    "a quantization table is out of range",
+                ));
             };
             let step = len / 64;
             *table = Some(std::array::from_fn(|index| {

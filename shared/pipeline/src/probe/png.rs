@@ -4,11 +4,13 @@
 
 use raster::Size;
 
-use super::{SourceInfo, broken, exif, plain};
-use crate::{Fault, Format};
+use super::exif;
+use super::info::{SourceInfo, plain};
+use crate::error::Fault;
+use crate::format::Format;
 
 pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
-    let wrong = |reason: &str| broken(Format::Png, reason);
+    let wrong = |reason: &str| Fault::broken(Format::Png, reason);
     let mut chunks = Chunks(bytes.get(8..).unwrap_or_default());
     let Some((b"IHDR", header)) = chunks.next() else {
         return Err(wrong("it does not begin with a whole IHDR"));
@@ -29,7 +31,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     };
     if !valid {
         let reason = format!("its IHDR has bit depth {depth} and color type {color}");
-        return Err(broken(Format::Png, reason));
+        return Err(Fault::broken(Format::Png, reason));
     }
     let mut orientation = 1;
     let mut has_alpha = matches!(color, 4 | 6);
@@ -39,7 +41,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
             // The decoder takes this for granted: `palette_length.png`.
             b"PLTE" if data.is_empty() || data.len() > 768 || data.len() % 3 != 0 => {
                 let reason = format!("its palette has {} bytes", data.len());
-                return Err(broken(Format::Png, reason));
+                return Err(Fault::broken(Format::Png, reason));
             }
             b"eXIf" => orientation = exif::orientation(data),
             _ => {}

@@ -4,8 +4,10 @@
 
 use raster::Size;
 
-use super::{SourceInfo, broken, exif, plain};
-use crate::{Fault, Format};
+use super::exif;
+use super::info::{SourceInfo, plain};
+use crate::error::Fault;
+use crate::format::Format;
 
 pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     let (mut size, mut frames, mut has_alpha) = (None, 0, false);
@@ -38,7 +40,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
         }
     }
     let size = size.filter(|_| frames > 0);
-    let size = size.ok_or_else(|| broken(Format::WebP, "it holds no image"))?;
+    let size = size.ok_or_else(|| Fault::broken(Format::WebP, "it holds no image"))?;
     Ok(SourceInfo {
         frames,
         orientation,

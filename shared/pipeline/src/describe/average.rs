@@ -2,8 +2,10 @@
 
 use raster::{Layout, Watch};
 
-use crate::decode::{Color, decode};
-use crate::{Error, Limits};
+use crate::color::ColorSpace;
+use crate::decode::decode;
+use crate::error::Error;
+use crate::limits::Limits;
 
 /// The mean of all pixels, red, green and blue, in sRGB values; transparent pixels count for as much as they show
 /// over white.
@@ -21,7 +23,7 @@ pub fn average_color(
     let object = |fault| Error::Source { index: 0, fault };
     let info = limits.accept(bytes).map_err(object)?;
     watch.check()?;
-    let decoded = decode(bytes, &info, Color::Srgb, limits, watch);
+    let decoded = decode(bytes, &info, ColorSpace::Srgb, limits, watch);
     watch.check()?;
     let frame = decoded.map_err(object)?.frame;
     let mut sums = [0_u64; 3];
