@@ -1,11 +1,10 @@
 //! The command line: what may be asked, and who answers.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{files, policy, serve, sign, url};
+use crate::{explain, files, policy, serve, url};
 
 /// Tencent COS's imageMogr2 on your own bucket or folder.
 ///
@@ -30,7 +29,7 @@ enum Command {
     /// Print the request for a rule on stored pictures, signed if asked for.
     Url(url::Arguments),
     /// Say what a request comes to: its signature, its rules and what the policies decide. Exit code 1: it is refused.
-    Explain(sign::Explain),
+    Explain(explain::Explain),
     /// Work with policy documents.
     Policy {
         #[command(subcommand)]
@@ -70,15 +69,4 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// Where a configuration comes from: the option, else the environment.
-pub(crate) const CONFIG_VARIABLE: &str = "MOGR_CONFIG";
-
-/// The option `--config` of several commands.
-#[derive(Debug, Default, clap::Args)]
-pub(crate) struct ConfigOption {
-    /// The configuration, a TOML file; else its text is taken from the environment variable `MOGR_CONFIG`.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ use pipeline::{Damage, Limits, Options, Pixels, Process, Report, Sampling, Scans
 use raster::Unwatched;
 use rules::{ImageMogr2, ImageRef, Rule, Stage};
 
-use crate::Error;
+use crate::error::Error;
 
 /// What all of them take.
 #[derive(Debug, clap::Args)]

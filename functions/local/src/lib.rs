@@ -4,15 +4,18 @@
 //! line. Nothing here knows what a rule does.
 
 pub mod cli;
+mod config;
 mod error;
+mod explain;
 mod files;
 mod front;
 mod policy;
 mod samples;
 mod serve;
 mod sign;
+mod storage;
 mod url;
 
 pub use error::Error;
 pub use front::{Patience, Server};
-pub use serve::open_storage;
+pub use storage::open_storage;

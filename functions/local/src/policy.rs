@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use auth::Policy;
 use auth::policy::{Action, Attachment, Principal, Question};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Where a policy is attached.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -26,7 +26,7 @@ pub(crate) struct Check {
     #[arg(long, value_enum, default_value = "key")]
     attached_to: AttachmentOption,
     /// The bucket that is asked about.
-    #[arg(long, value_name = "NAME", default_value = crate::url::SAMPLE_BUCKET)]
+    #[arg(long, value_name = "NAME", default_value = crate::samples::SAMPLE_BUCKET)]
     bucket: String,
     /// Its region, where policies may name one.
     #[arg(long)]

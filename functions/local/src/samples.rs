@@ -4,7 +4,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use crate::Error;
+use crate::error::Error;
+
+/// The bucket of a host without a configuration, as the documentation's examples call theirs.
+pub(crate) const SAMPLE_BUCKET: &str = "examples-1250000000";
+/// A host name of it. Nothing is sent there: an image URL is a name, which the service looks up in its own table.
+pub(crate) const SAMPLE_HOST: &str = "examples-1250000000.cos.ap-shanghai.myqcloud.com";
 
 macro_rules! samples {
     ($($name:literal),* $(,)?) => {

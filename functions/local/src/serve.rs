@@ -1,18 +1,19 @@
-//! `mogr serve`: finds the configuration, opens the folders, listens, and stops cleanly.
+//! `mogr serve`: opens the configured buckets, listens, and stops cleanly.
 
-use std::env::VarError;
 use std::io::{self, IsTerminal, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use shared::Service;
-use shared::config::{self, Bucket, Config, Location, Outside};
-use shared::storage::{self, Folder, Storage};
+use shared::config::{Bucket, Config, Location};
 
-use crate::cli::{CONFIG_VARIABLE, ConfigOption};
-use crate::url::{self, SAMPLE_BUCKET, SAMPLE_HOST};
-use crate::{Error, Server, samples};
+use crate::config::{ConfigOption, Found, find_config};
+use crate::error::Error;
+use crate::front::Server;
+use crate::samples::{self, SAMPLE_BUCKET, SAMPLE_HOST};
+use crate::storage::s3_client;
+use crate::url;
 
 /// Where the samples go.
 const DATA: &str = "data";
@@ -39,139 +40,6 @@ impl Default for Arguments {
             root: None,
         }
     }
-}
-
-/// A configuration and the folder that its relative paths begin in.
-pub(crate) struct Found {
-    pub(crate) config: Config,
-    pub(crate) base: PathBuf,
-}
-
-/// The configuration of `--config`, else of the environment, if there is one.
-pub(crate) fn find_config(option: &ConfigOption) -> Result<Option<Found>, Error> {
-    let (text, whence, base) = if let Some(path) = &option.config {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.clone(),
-            source,
-        })?;
-        let base = path.parent().map(Path::to_owned).unwrap_or_default();
-        (text, format!("`{}`", path.display()), base)
-    } else {
-        match std::env::var(CONFIG_VARIABLE) {
-            Ok(text) => (text, format!("`{CONFIG_VARIABLE}`"), PathBuf::new()),
-            Err(VarError::NotPresent) => return Ok(None),
-            // To go on as if it were not there would serve openly what was to be guarded.
-            Err(VarError::NotUnicode(_)) => return Err(Error::ConfigNotUnicode(CONFIG_VARIABLE)),
-        }
-    };
-    let outside = Outside {
-        env: &|name| std::env::var(name).ok(),
-        file: &|name| std::fs::read_to_string(base.join(name)),
-    };
-    let config = Config::parse(&text, &outside);
-    let config = config.map_err(|source| Error::Config { whence, source })?;
-    Ok(Some(Found { config, base }))
-}
-
-/// The storage of a bucket whose objects are in a folder; a relative one begins in `base`.
-///
-/// # Errors
-///
-/// What the system says of the folder, with its name.
-pub fn open_storage(bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, storage::Error> {
-    let fails = |reason: String| storage::Error::Other(io::Error::other(reason).into());
-    match &bucket.location {
-        Location::Folder(folder) => {
-            let folder = base.join(folder);
-            let opened = Folder::open(&folder);
-            let opened =
-                opened.map_err(|error| fails(format!("`{}`: {error}", folder.display())))?;
-            Ok(Arc::new(opened))
-        }
-        Location::S3 { .. } => Err(fails("this build knows folders only".to_owned())),
-    }
-}
-
-/// The one S3 client of the process, where a bucket needs it.
-#[cfg(feature = "s3")]
-struct S3(Option<aws::s3::Client>);
-
-#[cfg(feature = "s3")]
-fn s3_client(config: &Config) -> Result<S3, Error> {
-    if !config.buckets.iter().any(is_on_s3) {
-        return Ok(S3(None));
-    }
-    let settings = aws::s3::Settings {
-        endpoint: config.s3.endpoint.clone(),
-        region: config.s3.region.clone(),
-        path_style: config.s3.path_style,
-    };
-    let client = aws::s3::client(&settings, &|name| std::env::var(name).ok());
-    client.map(|client| S3(Some(client))).map_err(Error::S3)
-}
-
-#[cfg(feature = "s3")]
-impl S3 {
-    fn open(&self, bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, storage::Error> {
-        match (&bucket.location, &self.0) {
-            (Location::S3 { bucket, prefix }, Some(client)) => {
-                Ok(Arc::new(aws::s3::S3::new(client.clone(), bucket, prefix)))
-            }
-            _ => open_storage(bucket, base),
-        }
-    }
-
-    /// Refuses buckets that are certainly not there. Where S3 does not tell, the requests will.
-    async fn check(&self, buckets: &[Bucket]) -> Result<(), Error> {
-        const LONGEST: std::time::Duration = std::time::Duration::from_secs(10);
-        for bucket in buckets {
-            let (Location::S3 { bucket: name, .. }, Some(client)) = (&bucket.location, &self.0)
-            else {
-                continue;
-            };
-            let asked = tokio::time::timeout(LONGEST, aws::s3::check_bucket(client, name)).await;
-            let reason = match asked {
-                Ok(aws::s3::BucketCheck::Ready) => continue,
-                Ok(aws::s3::BucketCheck::Unusable(reason)) => {
-                    let name = bucket.name.clone();
-                    return Err(Error::NoBucket { name, reason });
-                }
-                Ok(aws::s3::BucketCheck::Unknown(reason)) => reason,
-                Err(_) => "S3 did not answer in time".to_owned(),
-            };
-            tracing::warn!("bucket `{}` could not be checked: {reason}", bucket.name);
-        }
-        Ok(())
-    }
-}
-
-/// This build knows folders only.
-#[cfg(not(feature = "s3"))]
-struct S3;
-
-#[cfg(not(feature = "s3"))]
-fn s3_client(config: &Config) -> Result<S3, Error> {
-    match config.buckets.iter().find(|bucket| is_on_s3(bucket)) {
-        Some(bucket) => Err(Error::NoS3(bucket.name.clone())),
-        None => Ok(S3),
-    }
-}
-
-#[cfg(not(feature = "s3"))]
-impl S3 {
-    #[allow(clippy::unused_self)] // As it is with the feature.
-    fn open(&self, bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, storage::Error> {
-        open_storage(bucket, base)
-    }
-
-    #[allow(clippy::unused_self, clippy::unused_async)]
-    async fn check(&self, _buckets: &[Bucket]) -> Result<(), Error> {
-        Ok(())
-    }
-}
-
-fn is_on_s3(bucket: &Bucket) -> bool {
-    matches!(bucket.location, Location::S3 { .. })
 }
 
 pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
@@ -314,15 +182,5 @@ async fn wait_for_ctrl_c() {
     if tokio::signal::ctrl_c().await.is_err() {
         // Where there are no signals the server runs until it is killed.
         std::future::pending::<()>().await;
-    }
-}
-
-/// The error of a configuration, for commands that need one.
-pub(crate) fn need_config(option: &ConfigOption) -> Result<config::Config, Error> {
-    match find_config(option)? {
-        Some(found) => Ok(found.config),
-        None => Err(Error::Usage(format!(
-            "the key is looked up in a configuration: give --config or set {CONFIG_VARIABLE}"
-        ))),
     }
 }

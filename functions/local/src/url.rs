@@ -8,14 +8,10 @@ use rules::{ImageMogr2, ImageRef, Rule, Stage};
 use shared::escape;
 use shared::storage::ObjectKey;
 
-use crate::Error;
-use crate::cli::ConfigOption;
+use crate::config::ConfigOption;
+use crate::error::Error;
+use crate::samples::SAMPLE_HOST;
 use crate::sign::Signer;
-
-/// The bucket of a host without a configuration, as the documentation's examples call theirs.
-pub(crate) const SAMPLE_BUCKET: &str = "examples-1250000000";
-/// A host name of it. Nothing is sent there: an image URL is a name, which the service looks up in its own table.
-pub(crate) const SAMPLE_HOST: &str = "examples-1250000000.cos.ap-shanghai.myqcloud.com";
 
 /// What `mogr url` takes.
 #[derive(Debug, clap::Args)]
