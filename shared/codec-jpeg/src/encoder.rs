@@ -11,7 +11,7 @@ use crate::planes::Strip;
 use crate::quantization::{quantizers, tables};
 use crate::rate_distortion::Quantizer;
 use crate::write::{Color, Picture, WriteOptions, write};
-use crate::{EncodeOptions, Error, Sampling};
+use crate::{Density, EncodeOptions, Error, Sampling};
 
 /// The largest payload of a marker segment, after its length (T.81, B.1.1.4).
 const SEGMENT_BYTES: usize = 65_533;
@@ -22,8 +22,14 @@ const ICC: &[u8; 12] = b"ICC_PROFILE\0";
 /// What an APP1 segment of EXIF begins with (Exif 2.3, 4.5.4).
 const EXIF: &[u8; 6] = b"Exif\0\0";
 
+/// What an APP1 segment of XMP begins with (ISO 16684-3, 1.1.3).
+const XMP: &[u8; 29] = b"http://ns.adobe.com/xap/1.0/\0";
+
 /// The most bytes of [`EncodeOptions::exif`].
 pub const MAX_EXIF_BYTES: usize = SEGMENT_BYTES - EXIF.len();
+
+/// The most bytes of [`EncodeOptions::xmp`].
+pub const MAX_XMP_BYTES: usize = SEGMENT_BYTES - XMP.len();
 
 /// The most bytes of [`EncodeOptions::icc`].
 pub const MAX_ICC_BYTES: usize = 255 * ICC_PIECE_BYTES;
@@ -32,7 +38,7 @@ const ICC_PIECE_BYTES: usize = SEGMENT_BYTES - ICC.len() - 2;
 /// Encodes one picture as a JPEG.
 ///
 /// - Input: sRGB; gray stays gray, alpha is laid over `options.background`.
-/// - Output: a complete JFIF file (T.871), with EXIF and ICC segments where given, and Huffman tables made for it. The
+/// - Output: a complete JFIF file (T.871), with EXIF, XMP and ICC segments where given, and Huffman tables made for it. The
 ///   same pixels and options give the same bytes on every machine, for any `simd` and `threads`.
 /// - Chroma is averaged over the pixels that a sample stands for.
 /// - Cost: linear in pixels. Memory beside frame and output: [`Limits::max_bytes`](crate::Limits::max_bytes) has the
@@ -42,7 +48,7 @@ const ICC_PIECE_BYTES: usize = SEGMENT_BYTES - ICC.len() - 2;
 ///
 /// - [`Error::Quality`] if `options.quality` is over 100.
 /// - [`Error::TooLarge`] if a side is over 65 535 px.
-/// - [`Error::SegmentTooLarge`] if the profile or the EXIF data does not fit the format.
+/// - [`Error::SegmentTooLarge`] if the profile, the EXIF data or the XMP packet does not fit the format.
 /// - [`Error::TooMuchMemory`] if the work would take more than `options.max_bytes`.
 /// - [`Error::Stopped`] if `watch` says so; it is asked for each row of MCUs and of blocks.
 pub fn encode(frame: &Frame, options: &EncodeOptions, watch: &dyn Watch) -> Result<Vec<u8>, Error> {
@@ -181,14 +187,21 @@ fn code_strip_x86_v3(proof: X86V3, work: Work, strip: &mut Strip, components: &m
     work.run(Kernel::X86V3(proof), strip, components);
 }
 
-/// The JFIF segment, EXIF and the ICC profile.
+/// The JFIF segment, EXIF, XMP and the ICC profile.
 fn segments(options: &EncodeOptions) -> Result<Vec<u8>, Error> {
     let mut out = Vec::new();
-    // Version 1.02, no unit, square pixels, no thumbnail.
-    segment(0xE0, &[b"JFIF\0", &[1, 2, 0, 0, 1, 0, 1, 0, 0]], &mut out);
+    let Density { unit, x, y } = options.density;
+    let ([x1, x0], [y1, y0]) = (x.max(1).to_be_bytes(), y.max(1).to_be_bytes());
+    // Version 1.02, the density, no thumbnail.
+    let jfif = [1, 2, unit as u8, x1, x0, y1, y0, 0, 0];
+    segment(0xE0, &[b"JFIF\0", &jfif], &mut out);
     if let Some(exif) = &options.exif {
         fits("EXIF", exif, MAX_EXIF_BYTES)?;
         segment(0xE1, &[EXIF, exif], &mut out);
+    }
+    if let Some(xmp) = &options.xmp {
+        fits("XMP packet", xmp, MAX_XMP_BYTES)?;
+        segment(0xE1, &[XMP, xmp], &mut out);
     }
     if let Some(profile) = &options.icc {
         fits("ICC profile", profile, MAX_ICC_BYTES)?;

@@ -32,12 +32,13 @@ pub mod stages;
 mod transcode;
 mod write;
 
-pub use encoder::{MAX_EXIF_BYTES, MAX_ICC_BYTES, encode};
+pub use encoder::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode};
 pub use error::Error;
 pub use header::{ComponentInfo, Header, read_header};
 pub use marker::check_limits;
 pub use options::{
-    Damage, EncodeOptions, Limits, Metadata, Process, Sampling, Scans, TranscodeOptions,
+    Damage, Density, DensityUnit, EncodeOptions, Limits, Metadata, Process, Sampling, Scans,
+    TranscodeOptions,
 };
 pub use quantization::estimate_quality;
 pub use raster::Simd;

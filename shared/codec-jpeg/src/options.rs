@@ -124,6 +124,39 @@ pub enum Sampling {
     S420,
 }
 
+/// How densely the pixels lie, as a JFIF segment says it (T.871, 10.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Density {
+    /// What `x` and `y` count.
+    pub unit: DensityUnit,
+    /// Pixels from left to right; at least 1.
+    pub x: u16,
+    /// Pixels from top to bottom; at least 1.
+    pub y: u16,
+}
+
+/// What a density is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DensityUnit {
+    /// Nothing: `x` and `y` say only what shape a pixel has.
+    AspectRatio = 0,
+    /// Pixels per inch.
+    Inch = 1,
+    /// Pixels per centimeter.
+    Centimeter = 2,
+}
+
+impl Default for Density {
+    /// Square pixels of no known size.
+    fn default() -> Self {
+        Self {
+            unit: DensityUnit::AspectRatio,
+            x: 1,
+            y: 1,
+        }
+    }
+}
+
 /// How [`encode`](crate::encode) works.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodeOptions {
@@ -141,6 +174,10 @@ pub struct EncodeOptions {
     pub icc: Option<Vec<u8>>,
     /// EXIF to embed in APP1: the TIFF data, without the `Exif\0\0` before it.
     pub exif: Option<Vec<u8>>,
+    /// An XMP packet to embed in APP1.
+    pub xmp: Option<Vec<u8>>,
+    /// How densely the pixels lie, for the JFIF segment.
+    pub density: Density,
     /// Which code runs.
     pub simd: Simd,
     /// Worker threads at most; the bytes are the same for any number.
@@ -159,6 +196,8 @@ impl Default for EncodeOptions {
             background: [255; 3],
             icc: None,
             exif: None,
+            xmp: None,
+            density: Density::default(),
             simd: Simd::Auto,
             threads: 1,
             max_bytes: MAX_BYTES,

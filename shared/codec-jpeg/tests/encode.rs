@@ -3,7 +3,9 @@
 
 use std::fmt::Write as _;
 
-use codec_jpeg::{EncodeOptions, Error, Process, Sampling, Scans, Simd, encode};
+use codec_jpeg::{
+    Density, DensityUnit, EncodeOptions, Error, Process, Sampling, Scans, Simd, encode,
+};
 use proptest::prelude::*;
 use raster::{Frame, Layout, Size, Stopped, Unwatched, Watch};
 use zune_jpeg::JpegDecoder;
@@ -296,16 +298,29 @@ fn metadata_is_read_back() {
         b"II*\0\x08\0\0\0\0\0\0\0\0\0".to_vec(),
         (0..200_000u32).map(|i| i as u8).collect::<Vec<_>>(),
     );
+    let xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>".to_vec();
+    let density = Density {
+        unit: DensityUnit::Inch,
+        x: 300,
+        y: 0x1234,
+    };
     let options = EncodeOptions {
         exif: Some(exif.clone()),
         icc: Some(icc.clone()),
+        xmp: Some(xmp.clone()),
+        density,
         ..EncodeOptions::default()
     };
     let jpeg = make(&picture(20, 20, Layout::Rgb), &options);
+    assert_eq!(
+        jpeg[2..20],
+        *b"\xff\xe0\0\x10JFIF\0\x01\x02\x01\x01\x2c\x12\x34\0\0"
+    );
     let mut decoder = jpeg_decoder::Decoder::new(&jpeg[..]);
     decoder.decode().expect("jpeg-decoder reads it");
     assert!(decoder.icc_profile() == Some(icc), "the profile differs");
     assert_eq!(decoder.exif_data(), Some(&exif[..]));
+    assert_eq!(decoder.xmp_data(), Some(&xmp[..]));
 }
 
 #[test]
@@ -376,6 +391,15 @@ fn refuses_what_the_format_cannot_hold() {
         &exif,
         "the EXIF is 65528 bytes; a JPEG holds at most 65527",
     );
+    let xmp = EncodeOptions {
+        xmp: Some(vec![b' '; 65_505]),
+        ..options.clone()
+    };
+    refuses(
+        &frame,
+        &xmp,
+        "the XMP packet is 65505 bytes; a JPEG holds at most 65504",
+    );
     let icc = EncodeOptions {
         icc: Some(vec![0; 255 * 65_519 + 1]),
         ..options.clone()
@@ -392,6 +416,7 @@ fn takes_the_most_that_the_format_holds() {
     let frame = picture(8, 8, Layout::Gray);
     let options = EncodeOptions {
         exif: Some(vec![1; 65_527]),
+        xmp: Some(vec![3; 65_504]),
         icc: Some(vec![2; 255 * 65_519]),
         ..EncodeOptions::default()
     };

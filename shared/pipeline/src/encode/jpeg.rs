@@ -50,6 +50,7 @@ pub(super) fn encode(
         simd: options.simd,
         threads: options.threads,
         max_bytes: limits.max_memory_bytes.saturating_sub(held),
+        ..EncodeOptions::default()
     };
     codec_jpeg::encode(&frame, &options, watch).map_err(jpeg_error)
 }
