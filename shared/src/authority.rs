@@ -11,9 +11,9 @@ use http::{HeaderMap, Method};
 use rules::{ImageUrl, Query, VERBS};
 
 use crate::config::Config;
+use crate::config::hosts::Place;
 use crate::error::Error;
 use crate::escape;
-use crate::hosts::Place;
 use crate::service::{Call, Service};
 use crate::storage::ObjectKey;
 use crate::wire::names::{

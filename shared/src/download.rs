@@ -104,8 +104,8 @@ impl Service {
         let prepared = work::prepare(
             sources,
             rule.clone(),
-            self.pipeline_limits(),
-            self.pipeline_options(),
+            self.config.limits.pipeline(),
+            self.config.limits.pipeline_options(),
             &timer,
         );
         let made = prepared.await.map_err(|error| self.timed(error))?;

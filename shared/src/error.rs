@@ -4,9 +4,10 @@ use http::StatusCode;
 use pipeline::Fault;
 use raster::Stopped;
 
+use crate::config::hosts;
+use crate::storage;
 use crate::storage::{BadKey, ObjectKey};
 use crate::wire::{pic_operations, xml};
-use crate::{hosts, storage};
 
 /// Why a request was not answered as it asked.
 #[derive(Debug, thiserror::Error)]

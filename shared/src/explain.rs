@@ -15,9 +15,9 @@ use rules::Rule;
 
 use crate::authority::{Ask, Decided, Who, refuse_uncovered, response_overrides};
 use crate::config::Config;
+use crate::config::hosts::{self, Asked, Place};
 use crate::cors;
 use crate::error::Error;
-use crate::hosts::{self, Asked, Place};
 use crate::operation::Operation;
 use crate::operations::request;
 use crate::service::{Call, Front, Service, header_text};

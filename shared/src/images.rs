@@ -11,8 +11,8 @@ use rules::{ImageRef, Rule};
 use sha1::{Digest, Sha1};
 
 use crate::authority::Who;
+use crate::config::hosts::{self, Asked};
 use crate::error::Error;
-use crate::hosts::{self, Asked};
 use crate::service::Service;
 use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo, ObjectKey, Version};
 use crate::wire::headers;
@@ -54,7 +54,7 @@ impl Service {
             seen.insert(image, name.clone());
             located.push(name);
         }
-        pipeline::check(rule, &self.pipeline_limits())?;
+        pipeline::check(rule, &self.config.limits.pipeline())?;
         Ok(located)
     }
 

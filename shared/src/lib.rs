@@ -10,7 +10,6 @@ mod download;
 mod error;
 pub mod escape;
 mod explain;
-pub mod hosts;
 mod images;
 mod list;
 mod multipart;
@@ -24,7 +23,7 @@ pub mod wire;
 mod work;
 
 pub use auth;
-pub use config::Config;
+pub use config::{Config, hosts};
 pub use error::{Answer, Error};
 pub use explain::{Explanation, explain};
 pub use pipeline;

@@ -6,8 +6,8 @@ use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 
 use crate::authority::response_overrides;
+use crate::config::hosts::{self, Asked};
 use crate::error::Error;
-use crate::hosts::{self, Asked};
 use crate::images::SourceName;
 use crate::list::{MOST_KEYS, iso8601};
 use crate::operations::request::{check_body, put_options};

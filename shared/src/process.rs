@@ -443,7 +443,7 @@ impl Service {
         source: &Bytes,
         timer: &Timer,
     ) -> Result<Output, Error> {
-        let limits = self.pipeline_limits();
+        let limits = self.config.limits.pipeline();
         let (found, max) = (source.len() as u64, limits.max_source_bytes);
         if found > max {
             return Err(Error::source_too_large(0, found, max));
@@ -455,7 +455,7 @@ impl Service {
             sources.extend(images.map_err(second_source)?);
         }
         let _place = self.gate.place(entry, timer.deadline).await?;
-        let options = self.pipeline_options();
+        let options = self.config.limits.pipeline_options();
         let made = work::prepare(sources, rule.clone(), limits, options, timer).await?;
         let info = made.info;
         let bytes = work::to_bytes(made, self.config.limits.put_bytes, timer).await?;
@@ -477,7 +477,7 @@ impl Service {
             return Ok(None);
         };
         let _place = self.gate.place(entry, timer.deadline).await?;
-        let (bytes, limits, watch) = (source.clone(), self.pipeline_limits(), timer.clone());
+        let (bytes, limits, watch) = (source.clone(), self.config.limits.pipeline(), timer.clone());
         // What cannot be decoded has no average.
         let average =
             work::run(move || Ok(pipeline::average_color(&bytes, &limits, &watch).ok())).await?;
@@ -634,7 +634,7 @@ impl About {
 
 /// The bucket's name, where the request has it in its path.
 fn hosts_path<'a>(call: &Call, bucket: &'a str) -> Option<&'a str> {
-    crate::hosts::is_path_style(&call.host).then_some(bucket)
+    crate::config::hosts::is_path_style(&call.host).then_some(bucket)
 }
 
 /// A result that is stored.

@@ -13,9 +13,9 @@ use http::{Method, Request, Response, StatusCode};
 use rules::Query;
 
 use crate::authority::{Caller, Who, idle_actions, now, refuse_uncovered};
+use crate::config::hosts::{self, Asked, Place};
 use crate::config::{self, Config};
 use crate::error::Error;
-use crate::hosts::{self, Asked, Place};
 use crate::operation::Operation;
 use crate::storage::{self, ObjectKey, Storage, UploadId, Version};
 use crate::wire::body::Body;
@@ -383,26 +383,6 @@ impl Service {
             self.config.limits.deadline_seconds,
             call.front.deadline,
         ))
-    }
-
-    pub(crate) fn pipeline_limits(&self) -> pipeline::Limits {
-        let limits = &self.config.limits;
-        pipeline::Limits {
-            max_source_bytes: limits.source_bytes,
-            max_pixels: limits.pixels,
-            max_side: limits.side,
-            max_memory_bytes: limits.memory_bytes,
-            max_frames: limits.animate_frames,
-            max_frame_side: limits.animate_side,
-            ..pipeline::Limits::default()
-        }
-    }
-
-    pub(crate) fn pipeline_options(&self) -> pipeline::Options {
-        pipeline::Options {
-            threads: self.config.limits.threads,
-            ..pipeline::Options::default()
-        }
     }
 
     /// `Cache-Control` of an answer about this object.
