@@ -7,10 +7,10 @@ use http::header;
 use http::{Method, Response, StatusCode};
 use rules::{Format, Rule, RuleItem, Stage};
 
-use crate::authority::{self, Who};
+use crate::authority::call::{Call, response_overrides};
+use crate::authority::images::SourceName;
 use crate::error::Error;
-use crate::images::SourceName;
-use crate::service::{Call, Service};
+use crate::service::Service;
 use crate::storage::{ETag, GetOptions, ObjectKey};
 use crate::wire::body::Body;
 use crate::wire::conditions::{self, Verdict};
@@ -26,11 +26,11 @@ impl Service {
         item: &RuleItem,
     ) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        self.may_use_rule(call, &item.raw)?;
-        let overrides = authority::response_overrides(call)?;
+        self.authority.may_use_rule(call, &item.raw)?;
+        let overrides = response_overrides(call)?;
         let mut response = match Rule::parse(&item.text) {
             Ok(rule) => {
-                let rendered = match self.sources_of(call, &key, &rule, &item.raw) {
+                let rendered = match self.authority.sources_of(call, &key, &rule, &item.raw) {
                     Ok(names) => self.render(call, &rule, &names).await,
                     Err(error) => Err(error),
                 };
@@ -50,24 +50,6 @@ impl Service {
             response.headers_mut().insert(name, value);
         }
         Ok(response)
-    }
-
-    /// Everything that the rule reads: the object, then its images. Whether the caller may is settled here.
-    pub(crate) fn sources_of(
-        &self,
-        call: &Call,
-        key: &ObjectKey,
-        rule: &Rule,
-        raw_rule: &str,
-    ) -> Result<Vec<SourceName>, Error> {
-        let who = Who::of_rule(call, raw_rule);
-        let mut names = vec![SourceName {
-            bucket: call.place.bucket,
-            key: key.clone(),
-            version: call.version(),
-        }];
-        names.extend(self.locate_images(rule, &who, call.now)?);
-        Ok(names)
     }
 
     async fn render(
@@ -98,14 +80,14 @@ impl Service {
         let opened = self.open_sources(names).await?;
         let (etag, last_modified) = opened.told_of_result(rule);
         let mut response = self.told_of_result(names, &etag, last_modified);
-        let limit = self.config.limits.source_bytes;
+        let limit = self.authority.config.limits.source_bytes;
         let sources = self.read_sources(opened, limit, &timer).await?;
         let place = self.gate.place(&entry, timer.deadline).await?;
         let prepared = work::prepare(
             sources,
             rule.clone(),
-            self.config.limits.pipeline(),
-            self.config.limits.pipeline_options(),
+            self.authority.config.limits.pipeline(),
+            self.authority.config.limits.pipeline_options(),
             &timer,
         );
         let made = prepared.await.map_err(|error| self.timed(error))?;
@@ -135,10 +117,11 @@ impl Service {
         etag: &ETag,
         last_modified: SystemTime,
     ) -> Response<Body> {
-        let public = names
-            .iter()
-            .all(|name| self.anyone_may(Action::GetObject, name.bucket, &name.key));
-        let cache_control = match &self.config.cache_control {
+        let public = names.iter().all(|name| {
+            self.authority
+                .anyone_may(Action::GetObject, name.bucket, &name.key)
+        });
+        let cache_control = match &self.authority.config.cache_control {
             Some(configured) => configured.as_str(),
             None if public => "public, max-age=31536000",
             None => "private",
@@ -202,7 +185,9 @@ impl Service {
         headers::describe(headers, &stored.info);
         headers.remove(header::ACCEPT_RANGES);
         // What stands in for a result is soon looked at again, and by nobody but who may read the object.
-        let public = self.anyone_may(Action::GetObject, call.place.bucket, key);
+        let public = self
+            .authority
+            .anyone_may(Action::GetObject, call.place.bucket, key);
         let whose = if public { "public" } else { "private" };
         let short = format!("{whose}, max-age=60");
         set(headers, header::CACHE_CONTROL, &short);
@@ -231,7 +216,7 @@ impl Service {
         match error {
             Error::Pipeline(pipeline::Error::Stopped(raster::Stopped::Deadline)) => {
                 Error::Deadline {
-                    seconds: self.config.limits.deadline_seconds,
+                    seconds: self.authority.config.limits.deadline_seconds,
                 }
             }
             other => other,

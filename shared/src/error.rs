@@ -313,6 +313,14 @@ impl Error {
     }
 }
 
+/// A failure of the rule whose result goes to `fileid`.
+pub(crate) fn in_rule(fileid: &str, error: Error) -> Error {
+    Error::InRule {
+        fileid: fileid.to_owned(),
+        source: Box::new(error),
+    }
+}
+
 fn pipeline_answer(error: &pipeline::Error) -> Answer {
     use pipeline::Error as P;
     match error {

@@ -13,14 +13,15 @@ use http::{Method, header};
 use percent_encoding::{CONTROLS, percent_encode};
 use rules::Rule;
 
-use crate::authority::{Ask, Decided, Who, refuse_uncovered, response_overrides};
+use crate::authority::call::{Call, Front, header_text, response_overrides};
+use crate::authority::decide::{Ask, Decided, Who};
+use crate::authority::operation::Operation;
+use crate::authority::signature::refuse_uncovered;
+use crate::authority::{Authority, cors};
 use crate::config::Config;
 use crate::config::hosts::{self, Asked, Place};
-use crate::cors;
 use crate::error::Error;
-use crate::operation::Operation;
 use crate::operations::request;
-use crate::service::{Call, Front, Service, header_text};
 use crate::wire::names::PIC_OPERATIONS;
 use crate::wire::pic_operations::PicOperations;
 
@@ -78,24 +79,24 @@ pub fn explain(
     now: u64,
     client: Option<&str>,
 ) -> Explanation {
-    let service = Service::without_storage(config);
+    let authority = Authority::new(config);
     let request = pasted.request();
     let mut headers = request.headers.clone();
     let mut front = Front {
         client: address,
         ..Front::default()
     };
-    service.believe_front(&mut headers, &mut front);
+    authority.believe_front(&mut headers, &mut front);
     let request = auth::Request {
         headers: &headers,
         ..request
     };
-    let signature = auth::explain(&request, &service.keys, now, client);
+    let signature = auth::explain(&request, &authority.keys, now, client);
     let mut told = Explanation {
         text: signature.to_string(),
         refusal: None,
     };
-    service.explain_request(&mut told, &request, front, now);
+    explain_request(&authority, &mut told, &request, front, now);
     match &told.refusal {
         Some(error) => {
             let answer = error.answer();
@@ -111,224 +112,238 @@ pub fn explain(
     told
 }
 
-impl Service {
-    fn explain_request(
-        &self,
-        told: &mut Explanation,
-        request: &auth::Request,
-        front: Front,
-        now: u64,
-    ) {
-        // As a front hands them on: bytes that cannot stand in a target are escaped.
-        let text = |bytes: &[u8]| percent_encode(bytes, CONTROLS).to_string();
-        let (raw_path, raw_query) = (text(request.raw_path), text(request.raw_query));
-        let headers = request.headers;
-        let Ok(method) = Method::from_bytes(request.method.as_bytes()) else {
-            told.take::<()>(Err(Error::MethodNotAllowed(request.method.to_owned())));
-            return;
-        };
-        if method == Method::OPTIONS {
-            let answer = cors::preflight(&self.config.cors, headers);
-            told.take(answer.ok_or(Error::CorsForbidden));
-            return;
+fn explain_request(
+    authority: &Authority,
+    told: &mut Explanation,
+    request: &auth::Request,
+    front: Front,
+    now: u64,
+) {
+    // As a front hands them on: bytes that cannot stand in a target are escaped.
+    let text = |bytes: &[u8]| percent_encode(bytes, CONTROLS).to_string();
+    let (raw_path, raw_query) = (text(request.raw_path), text(request.raw_query));
+    let headers = request.headers;
+    let Ok(method) = Method::from_bytes(request.method.as_bytes()) else {
+        told.take::<()>(Err(Error::MethodNotAllowed(request.method.to_owned())));
+        return;
+    };
+    if method == Method::OPTIONS {
+        let answer = cors::preflight(&authority.config.cors, headers);
+        told.take(answer.ok_or(Error::CorsForbidden));
+        return;
+    }
+    let host = header_text(headers, &header::HOST).to_owned();
+    let place = hosts::find(&authority.config, &host, &raw_path, Asked::ByRequest);
+    let place = told.take(place.map_err(Error::NoBucket));
+    if let Some(Place { bucket, key }) = &place {
+        let bucket = authority.bucket_name(*bucket);
+        told.line("bucket", format_args!("`{bucket}`"));
+        told.line("key", format_args!("`{key}`"));
+    }
+    let caller = place.as_ref().and_then(|place| {
+        told.take(authority.authenticate(&method, &raw_path, &raw_query, headers, place, now))
+    });
+    if let Some(caller) = &caller {
+        told.take(authority.refuse_other_pages(caller, &method, headers));
+    }
+    let query = told.take(rules::split_query(&raw_query).map_err(Error::from));
+    if let Some(item) = query.as_ref().and_then(|query| query.rule.as_ref()) {
+        match Rule::parse(&item.text) {
+            Ok(rule) => told.rule(&rule),
+            Err(error) => told.line("rule", format_args!("not understood: {error}")),
         }
-        let host = header_text(headers, &header::HOST).to_owned();
-        let place = hosts::find(&self.config, &host, &raw_path, Asked::ByRequest);
-        let place = told.take(place.map_err(Error::NoBucket));
-        if let Some(Place { bucket, key }) = &place {
-            let bucket = self.bucket_name(*bucket);
-            told.line("bucket", format_args!("`{bucket}`"));
-            told.line("key", format_args!("`{key}`"));
-        }
-        let caller = place.as_ref().and_then(|place| {
-            told.take(self.authenticate(&method, &raw_path, &raw_query, headers, place, now))
-        });
-        if let Some(caller) = &caller {
-            told.take(self.refuse_other_pages(caller, &method, headers));
-        }
-        let query = told.take(rules::split_query(&raw_query).map_err(Error::from));
-        if let Some(item) = query.as_ref().and_then(|query| query.rule.as_ref()) {
-            match Rule::parse(&item.text) {
-                Ok(rule) => told.rule(&rule),
-                Err(error) => told.line("rule", format_args!("not understood: {error}")),
-            }
-        }
-        if let Some(value) = headers.get(PIC_OPERATIONS) {
-            match PicOperations::parse(value.as_bytes()) {
-                Ok(document) => {
-                    for (n, operation) in document.operations.iter().enumerate() {
-                        told.line(&format!("fileid {}", n + 1), &operation.fileid);
-                        match &operation.rule {
-                            Ok(rule) => told.rule(rule),
-                            Err(error) => {
-                                told.line("rule", format_args!("not understood: {error}"));
-                            }
+    }
+    if let Some(value) = headers.get(PIC_OPERATIONS) {
+        match PicOperations::parse(value.as_bytes()) {
+            Ok(document) => {
+                for (n, operation) in document.operations.iter().enumerate() {
+                    told.line(&format!("fileid {}", n + 1), &operation.fileid);
+                    match &operation.rule {
+                        Ok(rule) => told.rule(rule),
+                        Err(error) => {
+                            told.line("rule", format_args!("not understood: {error}"));
                         }
                     }
                 }
-                Err(error) => told.line("rules", format_args!("not understood: {error}")),
             }
-        }
-        let (Some(place), Some(caller), Some(query)) = (place, caller, query) else {
-            return told.line(
-                "policy",
-                "not asked, as it is not certain who asks for what",
-            );
-        };
-        let call = Call {
-            method,
-            raw_query,
-            query,
-            headers: headers.clone(),
-            body: Bytes::new(),
-            front,
-            host,
-            place,
-            caller,
-            now,
-        };
-        told.take(refuse_uncovered(&call));
-        if let Some(operation) = told.take(Operation::of(&call)) {
-            self.explain_operation(told, &call, &operation);
+            Err(error) => told.line("rules", format_args!("not understood: {error}")),
         }
     }
-
-    fn explain_operation(&self, told: &mut Explanation, call: &Call, operation: &Operation) {
-        let who = Who::of_request(call);
-        let Some(asks) = told.take(self.asks(call, operation)) else {
-            return;
-        };
-        for ask in &asks {
-            self.explain_ask(told, "policy", &who, ask);
-        }
-        told.take(self.allow(&who, &asks));
-        match operation {
-            Operation::Render(item) => {
-                told.take(self.may_use_rule(call, &item.raw));
-                told.take(response_overrides(call));
-                let Some(key) = told.take(call.key()) else {
-                    return;
-                };
-                let hides = Rule::asks_to_ignore_errors(&item.text);
-                let sources = match Rule::parse(&item.text) {
-                    Ok(rule) => {
-                        self.explain_images(told, call, &rule, &Who::of_rule(call, &item.raw));
-                        self.sources_of(call, &key, &rule, &item.raw).map(drop)
-                    }
-                    Err(error) => Err(error.into()),
-                };
-                match sources {
-                    Err(error) if hides && error.answer().suppressible => told.line(
-                        "ignore-error",
-                        format_args!("gives the original in place of: {error}"),
-                    ),
-                    sources => {
-                        told.take(sources);
-                    }
-                }
-            }
-            Operation::GetObject | Operation::HeadObject => {
-                told.take(response_overrides(call));
-            }
-            Operation::PutObject => {
-                told.take(request::put_options(&call.headers));
-            }
-            Operation::PutProcessed => {
-                self.explain_results(told, call, operation);
-                told.take(request::put_options(&call.headers));
-            }
-            Operation::ProcessStored => self.explain_results(told, call, operation),
-            Operation::CompleteMultipart(_) if call.headers.contains_key(PIC_OPERATIONS) => {
-                self.explain_results(told, call, operation);
-            }
-            Operation::DeleteObjects => {
-                told.line("policy", "each key of the body is judged by itself");
-            }
-            _ => {}
-        }
-    }
-
-    fn explain_results(&self, told: &mut Explanation, call: &Call, operation: &Operation) {
-        let Some(key) = told.take(call.key()) else {
-            return;
-        };
-        let Some(document) = told.take(self.pic_operations(call)) else {
-            return;
-        };
-        for (n, wanted) in document.operations.iter().enumerate() {
-            let label = format!("result {}", n + 1);
-            match self.target_of(call, wanted, &key) {
-                Ok((bucket, key)) => {
-                    let action = Action::PutObject;
-                    let ask = Ask::Object {
-                        action,
-                        bucket,
-                        key,
-                    };
-                    self.explain_ask(told, &label, &Who::of_request(call), &ask);
-                }
-                Err(error) => told.line(&label, error),
-            }
-            let who = Who::of_pic_operations(call);
-            match &wanted.rule {
-                Ok(rule) => self.explain_images(told, call, rule, &who),
-                Err(error) => told.line(
-                    "ignore-error",
-                    format_args!("stores a copy in place of: {error}"),
-                ),
-            }
-        }
-        let jobs = match operation {
-            Operation::ProcessStored => self.jobs_of_stored(call, &document, &key),
-            _ => self.jobs(call, &document, &key),
-        };
-        told.take(jobs);
-    }
-
-    fn explain_images(&self, told: &mut Explanation, call: &Call, rule: &Rule, who: &Who) {
-        for (n, image) in rule.images().enumerate() {
-            let label = format!("image {}", n + 1);
-            match self.locate_image(n + 1, image, who, call.now) {
-                Ok((name, reader)) => {
-                    let ask = Ask::Object {
-                        action: Action::GetObject,
-                        bucket: name.bucket,
-                        key: name.key,
-                    };
-                    self.explain_ask(told, &label, &reader, &ask);
-                }
-                Err(error) => told.line(&label, error),
-            }
-        }
-    }
-
-    fn explain_ask(&self, told: &mut Explanation, label: &str, who: &Who, ask: &Ask) {
-        let Decided {
-            action,
-            bucket,
-            key,
-            decision,
-        } = self.settle(who, ask);
-        let (asker, own) = match who {
-            Who::Anonymous(_) => ("anyone".to_owned(), "[anonymous]"),
-            Who::Key(index, _) => {
-                let id = &self.config.keys[*index].key.id;
-                (format!("the key `{id}`"), "the key")
-            }
-            Who::Upload => ("the trigger".to_owned(), "[upload]"),
-        };
-        let whose = match &decision {
-            Decision::Allowed(basis) | Decision::Denied(basis) => {
-                let is_own = basis.policy == 0 && self.policy_of(who).is_some();
-                let whose = if is_own { own } else { "the bucket" };
-                format!(" of the policy of {whose}")
-            }
-            Decision::NotAllowed => String::new(),
-        };
-        let bucket = self.bucket_name(bucket);
-        told.line(
-            label,
-            format_args!("{action} on `{bucket}/{key}` for {asker}: {decision}{whose}"),
+    let (Some(place), Some(caller), Some(query)) = (place, caller, query) else {
+        return told.line(
+            "policy",
+            "not asked, as it is not certain who asks for what",
         );
+    };
+    let call = Call {
+        method,
+        raw_query,
+        query,
+        headers: headers.clone(),
+        body: Bytes::new(),
+        front,
+        host,
+        place,
+        caller,
+        now,
+    };
+    told.take(refuse_uncovered(&call));
+    if let Some(operation) = told.take(Operation::of(&call)) {
+        explain_operation(authority, told, &call, &operation);
     }
+}
+
+fn explain_operation(
+    authority: &Authority,
+    told: &mut Explanation,
+    call: &Call,
+    operation: &Operation,
+) {
+    let who = Who::of_request(call);
+    let Some(asks) = told.take(authority.asks(call, operation)) else {
+        return;
+    };
+    for ask in &asks {
+        explain_ask(authority, told, "policy", &who, ask);
+    }
+    told.take(authority.allow(&who, &asks));
+    match operation {
+        Operation::Render(item) => {
+            told.take(authority.may_use_rule(call, &item.raw));
+            told.take(response_overrides(call));
+            let Some(key) = told.take(call.key()) else {
+                return;
+            };
+            let hides = Rule::asks_to_ignore_errors(&item.text);
+            let sources = match Rule::parse(&item.text) {
+                Ok(rule) => {
+                    explain_images(authority, told, call, &rule, &Who::of_rule(call, &item.raw));
+                    authority.sources_of(call, &key, &rule, &item.raw).map(drop)
+                }
+                Err(error) => Err(error.into()),
+            };
+            match sources {
+                Err(error) if hides && error.answer().suppressible => told.line(
+                    "ignore-error",
+                    format_args!("gives the original in place of: {error}"),
+                ),
+                sources => {
+                    told.take(sources);
+                }
+            }
+        }
+        Operation::GetObject | Operation::HeadObject => {
+            told.take(response_overrides(call));
+        }
+        Operation::PutObject => {
+            told.take(request::put_options(&call.headers));
+        }
+        Operation::PutProcessed => {
+            explain_results(authority, told, call, operation);
+            told.take(request::put_options(&call.headers));
+        }
+        Operation::ProcessStored => explain_results(authority, told, call, operation),
+        Operation::CompleteMultipart(_) if call.headers.contains_key(PIC_OPERATIONS) => {
+            explain_results(authority, told, call, operation);
+        }
+        Operation::DeleteObjects => {
+            told.line("policy", "each key of the body is judged by itself");
+        }
+        _ => {}
+    }
+}
+
+fn explain_results(
+    authority: &Authority,
+    told: &mut Explanation,
+    call: &Call,
+    operation: &Operation,
+) {
+    let Some(key) = told.take(call.key()) else {
+        return;
+    };
+    let Some(document) = told.take(authority.pic_operations(call)) else {
+        return;
+    };
+    for (n, wanted) in document.operations.iter().enumerate() {
+        let label = format!("result {}", n + 1);
+        match authority.target_of(call, wanted, &key) {
+            Ok((bucket, key)) => {
+                let action = Action::PutObject;
+                let ask = Ask::Object {
+                    action,
+                    bucket,
+                    key,
+                };
+                explain_ask(authority, told, &label, &Who::of_request(call), &ask);
+            }
+            Err(error) => told.line(&label, error),
+        }
+        let who = Who::of_pic_operations(call);
+        match &wanted.rule {
+            Ok(rule) => explain_images(authority, told, call, rule, &who),
+            Err(error) => told.line(
+                "ignore-error",
+                format_args!("stores a copy in place of: {error}"),
+            ),
+        }
+    }
+    let jobs = match operation {
+        Operation::ProcessStored => authority.jobs_of_stored(call, &document, &key),
+        _ => authority.jobs(call, &document, &key),
+    };
+    told.take(jobs);
+}
+
+fn explain_images(
+    authority: &Authority,
+    told: &mut Explanation,
+    call: &Call,
+    rule: &Rule,
+    who: &Who,
+) {
+    for (n, image) in rule.images().enumerate() {
+        let label = format!("image {}", n + 1);
+        match authority.locate_image(n + 1, image, who, call.now) {
+            Ok((name, reader)) => {
+                let ask = Ask::Object {
+                    action: Action::GetObject,
+                    bucket: name.bucket,
+                    key: name.key,
+                };
+                explain_ask(authority, told, &label, &reader, &ask);
+            }
+            Err(error) => told.line(&label, error),
+        }
+    }
+}
+
+fn explain_ask(authority: &Authority, told: &mut Explanation, label: &str, who: &Who, ask: &Ask) {
+    let Decided {
+        action,
+        bucket,
+        key,
+        decision,
+    } = authority.settle(who, ask);
+    let (asker, own) = match who {
+        Who::Anonymous(_) => ("anyone".to_owned(), "[anonymous]"),
+        Who::Key(index, _) => {
+            let id = &authority.config.keys[*index].key.id;
+            (format!("the key `{id}`"), "the key")
+        }
+        Who::Upload => ("the trigger".to_owned(), "[upload]"),
+    };
+    let whose = match &decision {
+        Decision::Allowed(basis) | Decision::Denied(basis) => {
+            let is_own = basis.policy == 0 && authority.policy_of(who).is_some();
+            let whose = if is_own { own } else { "the bucket" };
+            format!(" of the policy of {whose}")
+        }
+        Decision::NotAllowed => String::new(),
+    };
+    let bucket = authority.bucket_name(bucket);
+    told.line(
+        label,
+        format_args!("{action} on `{bucket}/{key}` for {asker}: {decision}{whose}"),
+    );
 }

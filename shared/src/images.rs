@@ -1,96 +1,20 @@
 //! The sources of a rule: the object and the images that the rule names, each allowed before any is read.
 
-use std::collections::HashMap;
-use std::fmt;
 use std::time::SystemTime;
 
-use auth::policy::Action;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
-use rules::{ImageRef, Rule};
-use sha1::{Digest, Sha1};
+use rules::Rule;
 
-use crate::authority::Who;
-use crate::config::hosts::{self, Asked};
+use crate::authority::images::SourceName;
 use crate::error::Error;
+use crate::results::tag::result_etag;
 use crate::service::Service;
-use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo, ObjectKey, Version};
+use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo};
 use crate::wire::headers;
-use crate::wire::names::VERSION_ID;
 use crate::work::Timer;
 
-/// Changes whenever an encoder's bytes change, so that tags and stored results of an older one are not taken for new.
-pub(crate) const ENCODER_VERSION: &str = concat!("mogr ", env!("CARGO_PKG_VERSION"), " e1");
-
-/// One object that a rule reads.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct SourceName {
-    pub(crate) bucket: usize,
-    pub(crate) key: ObjectKey,
-    pub(crate) version: Option<Version>,
-}
-
 impl Service {
-    /// Where the images of a rule are, in the rule's order, each allowed to `who`.
-    ///
-    /// A URL that carries a signature of its own is judged by that alone; an invalid one is refused, never ignored.
-    /// Others are judged by the request's caller where its signature covers the rule, else by what anyone may read.
-    /// Their number is judged last: `ignore-error/1` hides a rule with too many, but nothing that comes before.
-    pub(crate) fn locate_images(
-        &self,
-        rule: &Rule,
-        who: &Who,
-        now: u64,
-    ) -> Result<Vec<SourceName>, Error> {
-        let mut seen: HashMap<&ImageRef, SourceName> = HashMap::new();
-        let mut located = Vec::new();
-        for (n, image) in rule.images().enumerate() {
-            if let Some(known) = seen.get(image) {
-                located.push(known.clone());
-                continue;
-            }
-            let (name, reader) = self.locate_image(n + 1, image, who, now)?;
-            self.who_may(&reader, Action::GetObject, name.bucket, &name.key)?;
-            seen.insert(image, name.clone());
-            located.push(name);
-        }
-        pipeline::check(rule, &self.config.limits.pipeline())?;
-        Ok(located)
-    }
-
-    /// Where a rule's image of this number is, and who must be allowed to read it.
-    pub(crate) fn locate_image(
-        &self,
-        number: usize,
-        image: &ImageRef,
-        who: &Who,
-        now: u64,
-    ) -> Result<(SourceName, Who), Error> {
-        let url = image.url();
-        let lost = |reason: String| Error::ImageSource {
-            number,
-            url: format!("{}{}", url.host, url.path),
-            reason,
-        };
-        let place = hosts::find(&self.config, &url.host, &url.path, Asked::ByImageUrl)
-            .map_err(|error| lost(error.to_string()))?;
-        let key = ObjectKey::new(place.key.as_str()).map_err(|error| lost(error.to_string()))?;
-        let reader = self.reader_of_image(who, url, &place, now)?;
-        let version = url
-            .query
-            .as_deref()
-            .and_then(|query| rules::split_query(query).ok())
-            .and_then(|query| query.parameter(VERSION_ID).map(str::to_owned))
-            .filter(|version| !version.is_empty())
-            .map(Version);
-        let name = SourceName {
-            bucket: place.bucket,
-            key,
-            version,
-        };
-        Ok((name, reader))
-    }
-
     /// What is known of the result of `rule` before any source is read: its tag, its time, and the first source's type.
     pub(crate) async fn head_sources(
         &self,
@@ -132,7 +56,7 @@ impl Service {
     ) -> Result<Vec<Bytes>, Error> {
         let read = tokio::time::timeout_at(timer.deadline.into(), opened.read(limit));
         read.await.unwrap_or_else(|_| {
-            let seconds = self.config.limits.deadline_seconds;
+            let seconds = self.authority.config.limits.deadline_seconds;
             Err(Error::Deadline { seconds })
         })
     }
@@ -204,28 +128,4 @@ impl Opened {
         .await?;
         Ok(self.indices.iter().map(|n| bytes[*n].clone()).collect())
     }
-}
-
-/// The tag of what `rule` makes of sources with these tags: the same for as long as none of them changes.
-pub(crate) fn result_etag<'a>(
-    sources: impl Iterator<Item = &'a ETag>,
-    rule: &dyn fmt::Display,
-) -> ETag {
-    let mut hash = Sha1::new();
-    hash.update(ENCODER_VERSION);
-    for etag in sources {
-        hash.update("\n");
-        hash.update(etag.opaque());
-    }
-    hash.update("\n");
-    hash.update(rule.to_string());
-    ETag::new(&hex(&hash.finalize()))
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

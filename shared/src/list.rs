@@ -4,9 +4,10 @@ use std::time::SystemTime;
 
 use http::Response;
 
+use crate::authority::call::Call;
 use crate::error::Error;
 use crate::escape;
-use crate::service::{Call, Service};
+use crate::service::Service;
 use crate::storage::{self, ListOptions, UploadId};
 use crate::wire::body::Body;
 use crate::wire::headers::xml;
@@ -39,7 +40,7 @@ impl Service {
             self.storage(call.place.bucket).list(options).await?
         };
         let mut answer = Writer::new("ListBucketResult");
-        answer.leaf("Name", self.bucket_name(call.place.bucket));
+        answer.leaf("Name", self.authority.bucket_name(call.place.bucket));
         if call.query.parameter(names::ENCODING_TYPE).is_some() {
             answer.leaf("EncodingType", "url");
         }
@@ -102,7 +103,7 @@ impl Service {
         let truncated = uploads.next().is_some();
         let mut answer = Writer::new("ListMultipartUploadsResult");
         answer
-            .leaf("Bucket", self.bucket_name(call.place.bucket))
+            .leaf("Bucket", self.authority.bucket_name(call.place.bucket))
             .leaf("Prefix", encode(prefix))
             .leaf("KeyMarker", encode(key_marker))
             .leaf("UploadIdMarker", id_marker)
@@ -152,7 +153,7 @@ impl Service {
         let truncated = parts.next().is_some();
         let mut answer = Writer::new("ListPartsResult");
         answer
-            .leaf("Bucket", self.bucket_name(call.place.bucket))
+            .leaf("Bucket", self.authority.bucket_name(call.place.bucket))
             .leaf("Key", encode(key.as_str()))
             .leaf("UploadId", &upload.0)
             .leaf("StorageClass", "STANDARD")

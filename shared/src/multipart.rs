@@ -3,9 +3,10 @@
 use http::header::{self};
 use http::{Response, StatusCode};
 
+use crate::authority::call::Call;
 use crate::error::Error;
 use crate::operations::request::{check_body, put_options};
-use crate::service::{Call, Service};
+use crate::service::Service;
 use crate::storage::{self, ETag, Precondition, PutOptions, UploadId};
 use crate::wire::body::Body;
 use crate::wire::headers::{set, xml};
@@ -31,7 +32,7 @@ impl Service {
             .await?;
         let mut answer = Writer::new("InitiateMultipartUploadResult");
         answer
-            .leaf("Bucket", self.bucket_name(call.place.bucket))
+            .leaf("Bucket", self.authority.bucket_name(call.place.bucket))
             .leaf("Key", &key)
             .leaf("UploadId", upload.0);
         Ok(xml(answer))

@@ -5,22 +5,21 @@ use std::ops::Range;
 use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 
-use crate::authority::response_overrides;
-use crate::config::hosts::{self, Asked};
+use crate::authority::call::{Call, response_overrides};
+use crate::authority::images::SourceName;
 use crate::error::Error;
-use crate::images::SourceName;
 use crate::list::{MOST_KEYS, iso8601};
 use crate::operations::request::{check_body, put_options};
-use crate::service::{Call, Service};
+use crate::service::Service;
 use crate::storage::{
-    self, ByteRange, ByteStream, GetOptions, Object, ObjectInfo, ObjectKey, PutOptions, Version,
+    self, ByteRange, ByteStream, GetOptions, Object, ObjectInfo, ObjectKey, PutOptions,
 };
 use crate::wire::body::Body;
 use crate::wire::conditions::{self, Verdict};
 use crate::wire::headers::{content_type, describe, set, tell_stored, xml};
 use crate::wire::names::{
     COPY_IF_MATCH, COPY_IF_MODIFIED_SINCE, COPY_IF_NONE_MATCH, COPY_IF_UNMODIFIED_SINCE,
-    COPY_SOURCE, METADATA_DIRECTIVE, VERSION_ID,
+    METADATA_DIRECTIVE,
 };
 use crate::wire::xml::{Element, Writer};
 
@@ -128,7 +127,7 @@ impl Service {
             set(
                 headers,
                 header::CACHE_CONTROL,
-                &self.cache_control(call, key),
+                &self.authority.cache_control(call, key),
             );
         }
         response
@@ -152,7 +151,7 @@ impl Service {
         );
         let cache_control = match &info.attributes.cache_control {
             Some(own) => own.clone(),
-            None => self.cache_control(call, key),
+            None => self.authority.cache_control(call, key),
         };
         set(headers, header::CACHE_CONTROL, &cache_control);
         set(headers, header::CONTENT_LENGTH, "0");
@@ -223,7 +222,7 @@ impl Service {
         for name in names {
             let deleted = async {
                 let key = ObjectKey::new(name.strip_prefix('/').unwrap_or(name))?;
-                self.may_delete_among_others(call, &key)?;
+                self.authority.may_delete_among_others(call, &key)?;
                 Ok(self.storage(call.place.bucket).delete(&key).await?)
             };
             let deleted: Result<(), Error> = deleted.await;
@@ -245,26 +244,6 @@ impl Service {
         Ok(xml(answer))
     }
 
-    /// What `x-cos-copy-source` names.
-    pub(crate) fn copy_source(&self, source: &str) -> Result<SourceName, Error> {
-        let wrong = |reason: String| Error::InvalidArgument(format!("{COPY_SOURCE}: {reason}"));
-        let (host_and_path, query) = source.split_once('?').unwrap_or((source, ""));
-        let (host, path) = host_and_path
-            .split_once('/')
-            .ok_or_else(|| wrong(format!("expected <host>/<key>, found `{source}`")))?;
-        let place = hosts::find(&self.config, host, &format!("/{path}"), Asked::ByImageUrl)
-            .map_err(|error| wrong(error.to_string()))?;
-        let version = rules::split_query(query)
-            .ok()
-            .and_then(|query| query.parameter(VERSION_ID).map(|v| Version(v.to_owned())))
-            .filter(|version| !version.0.is_empty());
-        Ok(SourceName {
-            bucket: place.bucket,
-            key: ObjectKey::new(place.key)?,
-            version,
-        })
-    }
-
     /// `PUT /<key>` with `x-cos-copy-source`.
     pub(crate) async fn copy_object(
         &self,
@@ -276,7 +255,7 @@ impl Service {
             bucket: from,
             key: from_key,
             version,
-        } = self.copy_source(source)?;
+        } = self.authority.copy_source(source)?;
         let options = put_options(&call.headers)?;
         let replace = match call.header(METADATA_DIRECTIVE) {
             None | Some("Copy" | "COPY") => false,
@@ -325,7 +304,10 @@ impl Service {
                 ..GetOptions::default()
             };
             let object = self.storage(from).get(&from_key, get).await?;
-            let bytes = object.body.collect(self.config.limits.put_bytes).await?;
+            let bytes = object
+                .body
+                .collect(self.authority.config.limits.put_bytes)
+                .await?;
             let put = PutOptions {
                 attributes: if replace {
                     options.attributes

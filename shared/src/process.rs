@@ -4,7 +4,6 @@
 //! Faults of the request are refused before anything is stored or read; all rules are computed before any result
 //! is stored.
 
-use auth::policy::Action;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http::header;
@@ -12,35 +11,20 @@ use http::{HeaderMap, Response};
 use pipeline::{ResultInfo, SourceInfo};
 use rules::Rule;
 
-use crate::authority::Who;
-use crate::error::Error;
-use crate::images::SourceName;
+use crate::authority::call::Call;
+use crate::authority::images::SourceName;
+use crate::authority::jobs::{Job, Task};
+use crate::error::{Error, in_rule};
 use crate::multipart;
 use crate::operations::request;
-use crate::service::{Call, Service};
+use crate::service::Service;
 use crate::storage::{Attributes, ETag, ObjectInfo, ObjectKey, Precondition, PutOptions, UploadId};
 use crate::wire::body::Body;
 use crate::wire::headers::{self, set, tell_stored};
 use crate::wire::names::PIC_OPERATIONS;
-use crate::wire::pic_operations::{Operation, PicOperations};
+use crate::wire::pic_operations::PicOperations;
 use crate::wire::xml::Writer;
 use crate::work::{self, Entry, Timer};
-
-/// A rule that may be carried out: its target and its images are known and allowed.
-pub(crate) struct Job {
-    pub(crate) fileid: String,
-    pub(crate) bucket: usize,
-    pub(crate) target: ObjectKey,
-    pub(crate) task: Task,
-}
-
-/// What comes under a job's target.
-pub(crate) enum Task {
-    /// What the rule makes of the source and these images.
-    Make { rule: Rule, images: Vec<SourceName> },
-    /// A copy of the source, since `ignore-error/1` hides this fault of the rule itself.
-    Copy { hidden: Error },
-}
 
 /// What a rule made, not yet stored.
 pub(crate) struct Output {
@@ -79,10 +63,10 @@ impl Service {
     /// `PUT /<key>` with `Pic-Operations`.
     pub(crate) async fn put_processed(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        let document = self.pic_operations(call)?;
+        let document = self.authority.pic_operations(call)?;
         let options = request::put_options(&call.headers)?;
         request::check_body(call).await?;
-        let jobs = self.jobs(call, &document, &key)?;
+        let jobs = self.authority.jobs(call, &document, &key)?;
         let overwrites = jobs
             .iter()
             .any(|job| job.is_target(call.place.bucket, &key));
@@ -123,8 +107,8 @@ impl Service {
     /// `POST /<key>?image_process`.
     pub(crate) async fn process_stored(&self, call: &Call) -> Result<Response<Body>, Error> {
         let key = call.key()?;
-        let document = self.pic_operations(call)?;
-        let jobs = self.jobs_of_stored(call, &document, &key)?;
+        let document = self.authority.pic_operations(call)?;
+        let jobs = self.authority.jobs_of_stored(call, &document, &key)?;
         let timer = self.timer(call);
         let name = SourceName {
             bucket: call.place.bucket,
@@ -162,12 +146,12 @@ impl Service {
         let parts = multipart::parts_named(&call.body)?;
         let precondition = request::precondition(&call.headers)?;
         let document = if call.headers.contains_key(PIC_OPERATIONS) {
-            Some(self.pic_operations(call)?)
+            Some(self.authority.pic_operations(call)?)
         } else {
             None
         };
         let jobs = match &document {
-            Some(document) => self.jobs(call, document, &key)?,
+            Some(document) => self.authority.jobs(call, document, &key)?,
             None => Vec::new(),
         };
         let storage = self.storage(call.place.bucket);
@@ -195,7 +179,7 @@ impl Service {
         let location = self.location(call, call.place.bucket, &key);
         answer
             .leaf("Location", format!("http://{location}"))
-            .leaf("Bucket", self.bucket_name(call.place.bucket))
+            .leaf("Bucket", self.authority.bucket_name(call.place.bucket))
             .leaf("Key", &key);
         let (Some(document), Some(entry)) = (document, entry) else {
             answer.leaf("ETag", &original.etag);
@@ -225,7 +209,7 @@ impl Service {
         jobs: &[Job],
         timer: &Timer,
     ) -> Result<Made, Error> {
-        let max = self.config.limits.source_bytes;
+        let max = self.authority.config.limits.source_bytes;
         let is_described = document.is_pic_info && original.size <= max;
         if jobs.is_empty() && !is_described {
             return Ok(Made::default());
@@ -246,7 +230,7 @@ impl Service {
 
     /// Whether every image is there and not too large, without reading any.
     async fn check_images(&self, jobs: &[Job]) -> Result<(), Error> {
-        let max = self.config.limits.source_bytes;
+        let max = self.authority.config.limits.source_bytes;
         let images = jobs.iter().flat_map(|job| {
             let images = match &job.task {
                 Task::Make { images, .. } => images.as_slice(),
@@ -273,118 +257,12 @@ impl Service {
         Ok(())
     }
 
-    /// The request's `Pic-Operations`, if its caller may use them.
-    pub(crate) fn pic_operations(&self, call: &Call) -> Result<PicOperations, Error> {
-        let mut values = call.headers.get_all(PIC_OPERATIONS).iter();
-        let value = match (values.next(), values.next()) {
-            (Some(value), None) => value,
-            (None, _) => {
-                let text = "?image_process needs the header Pic-Operations";
-                return Err(Error::InvalidArgument(text.to_owned()));
-            }
-            (Some(_), Some(_)) => {
-                let text = "the header Pic-Operations is there more than once";
-                return Err(Error::InvalidArgument(text.to_owned()));
-            }
-        };
-        self.may_use_pic_operations(call)?;
-        Ok(PicOperations::parse(value.as_bytes())?)
-    }
-
-    /// The bucket that a rule names as its target, if it is one of the configuration.
-    pub(crate) fn target_bucket(&self, name: &str) -> Result<usize, Error> {
-        let buckets = &self.config.buckets;
-        let found = buckets.iter().position(|bucket| bucket.name == name);
-        found.ok_or_else(|| {
-            Error::Denied(format!(
-                "the target bucket `{name}` is not one of this service"
-            ))
-        })
-    }
-
-    /// Where the result of an operation on `source` goes.
-    pub(crate) fn target_of(
-        &self,
-        call: &Call,
-        operation: &Operation,
-        source: &ObjectKey,
-    ) -> Result<(usize, ObjectKey), Error> {
-        let target = operation.target(source).map_err(|source| Error::Target {
-            fileid: operation.fileid.clone(),
-            source,
-        })?;
-        let bucket = match &operation.bucket {
-            None => call.place.bucket,
-            Some(name) => self.target_bucket(name)?,
-        };
-        Ok((bucket, target))
-    }
-
-    /// Resolves and allows every target and image of the document, before anything is read or stored.
-    pub(crate) fn jobs(
-        &self,
-        call: &Call,
-        document: &PicOperations,
-        source: &ObjectKey,
-    ) -> Result<Vec<Job>, Error> {
-        let who = Who::of_pic_operations(call);
-        let mut jobs: Vec<Job> = Vec::new();
-        for operation in &document.operations {
-            let (bucket, target) = self.target_of(call, operation, source)?;
-            if jobs.iter().any(|job| job.is_target(bucket, &target)) {
-                return Err(Error::SameTarget(target));
-            }
-            self.may_in(call, Action::PutObject, bucket, &target)?;
-            jobs.push(Job {
-                fileid: operation.fileid.clone(),
-                bucket,
-                target,
-                task: self.task(operation, &who, call.now)?,
-            });
-        }
-        Ok(jobs)
-    }
-
-    /// The same for a stored source. Where nothing but its description is asked for, that is a read, whatever
-    /// `cloud_mode_needs_put_only` says.
-    pub(crate) fn jobs_of_stored(
-        &self,
-        call: &Call,
-        document: &PicOperations,
-        source: &ObjectKey,
-    ) -> Result<Vec<Job>, Error> {
-        let jobs = self.jobs(call, document, source)?;
-        if jobs.is_empty() {
-            self.may_in(call, Action::GetObject, call.place.bucket, source)?;
-        }
-        Ok(jobs)
-    }
-
-    /// What an operation comes to. Where `who` may not read an image, or an image leads nowhere, it is refused even
-    /// with `ignore-error/1`.
-    pub(crate) fn task(&self, operation: &Operation, who: &Who, now: u64) -> Result<Task, Error> {
-        let rule = match &operation.rule {
-            Ok(rule) => rule.clone(),
-            Err(error) => {
-                let hidden = error.clone().into();
-                return Ok(Task::Copy { hidden });
-            }
-        };
-        match self.locate_images(&rule, who, now) {
-            Ok(images) => Ok(Task::Make { rule, images }),
-            Err(hidden) if rule.ignore_error() && hidden.answer().suppressible => {
-                Ok(Task::Copy { hidden })
-            }
-            Err(error) => Err(in_rule(&operation.fileid, error)),
-        }
-    }
-
     /// The bytes of a source of `size` that are worth reading for these jobs.
     ///
     /// One that is too large for rules is still copied where all of them have `ignore-error/1`, if it could have been
     /// put as it is.
     pub(crate) fn readable(&self, jobs: &[Job], size: u64) -> Result<u64, Error> {
-        let limits = &self.config.limits;
+        let limits = &self.authority.config.limits;
         if size <= limits.source_bytes {
             return Ok(limits.source_bytes);
         }
@@ -443,7 +321,7 @@ impl Service {
         source: &Bytes,
         timer: &Timer,
     ) -> Result<Output, Error> {
-        let limits = self.config.limits.pipeline();
+        let limits = self.authority.config.limits.pipeline();
         let (found, max) = (source.len() as u64, limits.max_source_bytes);
         if found > max {
             return Err(Error::source_too_large(0, found, max));
@@ -455,10 +333,10 @@ impl Service {
             sources.extend(images.map_err(second_source)?);
         }
         let _place = self.gate.place(entry, timer.deadline).await?;
-        let options = self.config.limits.pipeline_options();
+        let options = self.authority.config.limits.pipeline_options();
         let made = work::prepare(sources, rule.clone(), limits, options, timer).await?;
         let info = made.info;
-        let bytes = work::to_bytes(made, self.config.limits.put_bytes, timer).await?;
+        let bytes = work::to_bytes(made, self.authority.config.limits.put_bytes, timer).await?;
         Ok(Output {
             info: OutputInfo { result: Some(info) },
             bytes,
@@ -477,7 +355,11 @@ impl Service {
             return Ok(None);
         };
         let _place = self.gate.place(entry, timer.deadline).await?;
-        let (bytes, limits, watch) = (source.clone(), self.config.limits.pipeline(), timer.clone());
+        let (bytes, limits, watch) = (
+            source.clone(),
+            self.authority.config.limits.pipeline(),
+            timer.clone(),
+        );
         // What cannot be decoded has no average.
         let average =
             work::run(move || Ok(pipeline::average_color(&bytes, &limits, &watch).ok())).await?;
@@ -571,14 +453,14 @@ impl Service {
     fn location(&self, call: &Call, bucket: usize, key: &ObjectKey) -> String {
         if bucket == call.place.bucket {
             // On path-style hosts the path begins with the bucket.
-            return match hosts_path(call, self.bucket_name(bucket)) {
+            return match hosts_path(call, self.authority.bucket_name(bucket)) {
                 Some(prefix) => format!("{}/{prefix}/{key}", call.host),
                 None => format!("{}/{key}", call.host),
             };
         }
         let (own, other) = (
-            self.bucket_name(call.place.bucket),
-            self.bucket_name(bucket),
+            self.authority.bucket_name(call.place.bucket),
+            self.authority.bucket_name(bucket),
         );
         if let Some(rest) = call
             .host
@@ -587,7 +469,7 @@ impl Service {
         {
             return format!("{other}{rest}/{key}");
         }
-        let configured = self.config.buckets[bucket].hosts.first();
+        let configured = self.authority.config.buckets[bucket].hosts.first();
         format!("{}/{key}", configured.map_or(other, String::as_str))
     }
 }
@@ -644,19 +526,6 @@ pub(crate) struct Stored {
     info: OutputInfo,
 }
 
-impl Job {
-    pub(crate) fn is_target(&self, bucket: usize, key: &ObjectKey) -> bool {
-        self.bucket == bucket && self.target == *key
-    }
-
-    fn ignores_errors(&self) -> bool {
-        match &self.task {
-            Task::Make { rule, .. } => rule.ignore_error(),
-            Task::Copy { .. } => true,
-        }
-    }
-}
-
 impl Error {
     /// Adds to a failure what became of the original.
     fn told(self, what: &'static str) -> Self {
@@ -664,13 +533,6 @@ impl Error {
             source: Box::new(self),
             what,
         }
-    }
-}
-
-pub(crate) fn in_rule(fileid: &str, error: Error) -> Error {
-    Error::InRule {
-        fileid: fileid.to_owned(),
-        source: Box::new(error),
     }
 }
 

@@ -1,97 +1,36 @@
 //! The service: which operation a request is, who asks, and what is common to all answers.
 
-use auth::policy::Action;
-use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
-use rules::Query;
 
-use crate::authority::{Caller, Who, idle_actions, now, refuse_uncovered};
-use crate::config::hosts::{self, Asked, Place};
+use crate::authority::call::{Call, Front, header_text, now};
+use crate::authority::decide::Who;
+use crate::authority::operation::Operation;
+use crate::authority::signature::refuse_uncovered;
+use crate::authority::{Authority, cors, idle_actions};
+use crate::causes;
+use crate::config::hosts::{self, Asked};
 use crate::config::{self, Config};
 use crate::error::Error;
-use crate::operation::Operation;
-use crate::storage::{self, ObjectKey, Storage, UploadId, Version};
+use crate::storage::{self, Storage};
 use crate::wire::body::Body;
 use crate::wire::headers::set;
-use crate::wire::names::{
-    ERROR_NUMBER, MOGR_AUTHORIZATION, MOGR_CLIENT, MOGR_HOST, REQUEST_ID, UPLOAD_ID, VERSION_ID,
-};
+use crate::wire::names::{ERROR_NUMBER, MOGR_HOST, REQUEST_ID};
 use crate::wire::request_id;
 use crate::wire::xml::Writer;
 use crate::work::{self, Gate, Timer};
-use crate::{causes, cors};
-
-/// What stands between the client and the service knows and allows: an extension of each request.
-#[derive(Clone, Debug, Default)]
-pub struct Front {
-    /// The client's address, where it is verified.
-    pub client: Option<IpAddr>,
-    /// Bytes of an answer's body that fit through, where answers are buffered.
-    pub response_limit: Option<u64>,
-    /// When whatever runs the service will end it.
-    pub deadline: Option<Instant>,
-}
 
 /// The three modes over the configured buckets.
 pub struct Service {
-    pub(crate) config: Config,
-    /// The keys of the configuration, in its order.
-    pub(crate) keys: Vec<auth::Key>,
+    pub(crate) authority: Authority,
     storages: Vec<Arc<dyn Storage>>,
     pub(crate) gate: Gate,
-}
-
-/// One request, taken apart.
-pub(crate) struct Call {
-    pub(crate) method: Method,
-    pub(crate) raw_query: String,
-    pub(crate) query: Query,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
-    pub(crate) front: Front,
-    pub(crate) host: String,
-    pub(crate) place: Place,
-    pub(crate) caller: Caller,
-    /// When it came, in seconds since 1970.
-    pub(crate) now: u64,
-}
-
-impl Call {
-    /// The key that the request names.
-    pub(crate) fn key(&self) -> Result<ObjectKey, Error> {
-        if self.place.key.is_empty() {
-            let method = self.method.to_string();
-            return Err(Error::NoKey { method });
-        }
-        Ok(ObjectKey::new(self.place.key.as_str())?)
-    }
-
-    pub(crate) fn version(&self) -> Option<Version> {
-        let version = self.query.parameter(VERSION_ID)?;
-        (!version.is_empty()).then(|| Version(version.to_owned()))
-    }
-
-    /// A header's text, if it is one.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    pub(crate) fn upload_id(&self) -> Option<UploadId> {
-        self.query
-            .parameter(UPLOAD_ID)
-            .map(|id| UploadId(id.to_owned()))
-    }
-
-    pub(crate) fn asks_for(&self, name: &str) -> bool {
-        self.query.parameter(name).is_some()
-    }
 }
 
 /// What is kept of a request for its answer and the log.
@@ -153,27 +92,17 @@ impl Service {
         for warning in idle_actions(&config) {
             tracing::warn!("{warning}");
         }
-        Ok(Self {
-            storages,
-            ..Self::without_storage(config)
-        })
-    }
-
-    /// One that decides and neither reads nor stores.
-    pub(crate) fn without_storage(config: Config) -> Self {
         let gate = Gate::new(config.limits.concurrency, config.limits.queue);
-        let keys = config.keys.iter().map(|key| key.key.clone()).collect();
-        Self {
-            config,
-            keys,
-            storages: Vec::new(),
+        Ok(Self {
+            authority: Authority::new(config),
+            storages,
             gate,
-        }
+        })
     }
 
     /// The configuration it runs with.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.authority.config
     }
 
     /// Answers any request.
@@ -196,7 +125,12 @@ impl Service {
 
     /// Answers a request whose body did not come whole, so that nothing can be done with it; it is logged like any other.
     pub fn refuse(&self, head: &http::request::Parts, error: Error) -> Response<Body> {
-        let seen = Seen::of(&head.method, &head.uri, &head.headers, &self.config);
+        let seen = Seen::of(
+            &head.method,
+            &head.uri,
+            &head.headers,
+            &self.authority.config,
+        );
         self.finish(&seen, Err(error))
     }
 
@@ -205,7 +139,7 @@ impl Service {
             request.method(),
             request.uri(),
             request.headers(),
-            &self.config,
+            &self.authority.config,
         );
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
@@ -230,7 +164,12 @@ impl Service {
             &httpdate::fmt_http_date(SystemTime::now()),
         );
         set(answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        cors::annotate(&self.config.cors, &seen.method, &seen.headers, answer);
+        cors::annotate(
+            &self.authority.config.cors,
+            &seen.method,
+            &seen.headers,
+            answer,
+        );
         macro_rules! log {
             ($level:ident) => {
                 tracing::$level!(
@@ -258,9 +197,10 @@ impl Service {
     async fn route(&self, request: Request<Bytes>, part: Part) -> Result<Response<Body>, Error> {
         let (mut parts, body) = request.into_parts();
         let mut front = parts.extensions.remove::<Front>().unwrap_or_default();
-        self.believe_front(&mut parts.headers, &mut front);
+        self.authority.believe_front(&mut parts.headers, &mut front);
         if parts.method == Method::OPTIONS {
-            return cors::preflight(&self.config.cors, &parts.headers).ok_or(Error::CorsForbidden);
+            return cors::preflight(&self.authority.config.cors, &parts.headers)
+                .ok_or(Error::CorsForbidden);
         }
         let allowed = match part {
             Part::All => true,
@@ -270,19 +210,19 @@ impl Service {
         if !allowed {
             return Err(Error::MethodNotAllowed(parts.method.to_string()));
         }
-        if body.len() as u64 > self.config.limits.put_bytes {
+        if body.len() as u64 > self.authority.config.limits.put_bytes {
             return Err(Error::EntityTooLarge {
-                limit: self.config.limits.put_bytes,
+                limit: self.authority.config.limits.put_bytes,
                 way_out: "upload it in parts",
             });
         }
         let host = header_text(&parts.headers, &header::HOST).to_owned();
         let raw_path = parts.uri.path();
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
-        let place = hosts::find(&self.config, &host, raw_path, Asked::ByRequest)
+        let place = hosts::find(&self.authority.config, &host, raw_path, Asked::ByRequest)
             .map_err(Error::NoBucket)?;
         let now = now();
-        let caller = self.authenticate(
+        let caller = self.authority.authenticate(
             &parts.method,
             raw_path,
             &raw_query,
@@ -290,7 +230,8 @@ impl Service {
             &place,
             now,
         )?;
-        self.refuse_other_pages(&caller, &parts.method, &parts.headers)?;
+        self.authority
+            .refuse_other_pages(&caller, &parts.method, &parts.headers)?;
         let query = rules::split_query(&raw_query)?;
         let call = Call {
             method: parts.method,
@@ -308,28 +249,13 @@ impl Service {
         self.operate(&call).await
     }
 
-    /// A signature tells who means it. An unsigned request may be any page's that a browser has open: on loopback that
-    /// browser is let in.
-    pub(crate) fn refuse_other_pages(
-        &self,
-        caller: &Caller,
-        method: &Method,
-        headers: &HeaderMap,
-    ) -> Result<(), Error> {
-        let is_harmless = matches!(*method, Method::GET | Method::HEAD);
-        if matches!(caller, Caller::Anonymous)
-            && !is_harmless
-            && !cors::may_come(&self.config.cors, method, headers)
-        {
-            return Err(Error::CorsForbidden);
-        }
-        Ok(())
-    }
-
     /// Carries out what the request asks for, once its caller is allowed to.
     async fn operate(&self, call: &Call) -> Result<Response<Body>, Error> {
         let operation = Operation::of(call)?;
-        self.allow(&Who::of_request(call), &self.asks(call, &operation)?)?;
+        self.authority.allow(
+            &Who::of_request(call),
+            &self.authority.asks(call, &operation)?,
+        )?;
         match operation {
             Operation::Render(rule) => self.download_rule(call, rule).await,
             Operation::GetObject | Operation::HeadObject => self.get_object(call).await,
@@ -350,69 +276,16 @@ impl Service {
         }
     }
 
-    /// Takes what a trusted front says of the client, and drops what anyone else says in its name.
-    pub(crate) fn believe_front(&self, headers: &mut HeaderMap, front: &mut Front) {
-        let said = [MOGR_HOST, MOGR_AUTHORIZATION, MOGR_CLIENT].map(|name| headers.remove(name));
-        if !self.config.trusted_front {
-            return;
-        }
-        let [host, authorization, client] = said;
-        if let Some(host) = host {
-            headers.insert(header::HOST, host);
-            // What the front itself signed is not the client's.
-            headers.remove(header::AUTHORIZATION);
-        }
-        if let Some(authorization) = authorization.filter(|value| !value.is_empty()) {
-            headers.insert(header::AUTHORIZATION, authorization);
-        }
-        if let Some(client) = client {
-            front.client = client.to_str().ok().and_then(client_address);
-        }
-    }
-
     pub(crate) fn storage(&self, bucket: usize) -> &Arc<dyn Storage> {
         &self.storages[bucket]
     }
 
-    pub(crate) fn bucket_name(&self, bucket: usize) -> &str {
-        &self.config.buckets[bucket].name
-    }
-
     pub(crate) fn timer(&self, call: &Call) -> Timer {
         Timer::new(work::deadline(
-            self.config.limits.deadline_seconds,
+            self.authority.config.limits.deadline_seconds,
             call.front.deadline,
         ))
     }
-
-    /// `Cache-Control` of an answer about this object.
-    pub(crate) fn cache_control(&self, call: &Call, key: &ObjectKey) -> String {
-        if let Some(configured) = &self.config.cache_control {
-            return configured.clone();
-        }
-        if self.anyone_may(Action::GetObject, call.place.bucket, key) {
-            "public, max-age=31536000"
-        } else {
-            "private"
-        }
-        .to_owned()
-    }
-}
-
-/// `192.0.2.1`, `192.0.2.1:443` (CloudFront-Viewer-Address has the port) or an IPv6 address, with or without one.
-fn client_address(text: &str) -> Option<IpAddr> {
-    if let Ok(address) = text.parse() {
-        return Some(address);
-    }
-    let (address, _port) = text.rsplit_once(':')?;
-    address.trim_matches(['[', ']']).parse().ok()
-}
-
-pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
 }
 
 /// A panic as the error that it is answered with.

@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap, HeaderName};
 use md5::{Digest, Md5};
 
+use crate::authority::call::Call;
 use crate::error::Error;
-use crate::service::Call;
 use crate::storage::{self, Attributes, ETag, Precondition, PutOptions};
 use crate::wire::names::{
     ACL, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, TAGGING,

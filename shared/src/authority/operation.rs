@@ -7,9 +7,10 @@ use auth::policy::Action;
 use http::Method;
 use rules::RuleItem;
 
-use crate::authority::Ask;
+use super::Authority;
+use super::call::Call;
+use super::decide::Ask;
 use crate::error::Error;
-use crate::service::{Call, Service};
 use crate::storage::UploadId;
 use crate::wire::names::{
     COPY_SOURCE, DELETE, IMAGE_PROCESS, PIC_OPERATIONS, PREFIX, UNSUPPORTED, UPLOADS,
@@ -98,7 +99,7 @@ impl<'c> Operation<'c> {
     }
 }
 
-impl Service {
+impl Authority {
     /// What the caller must be allowed; all of it.
     pub(crate) fn asks(&self, call: &Call, operation: &Operation) -> Result<Vec<Ask>, Error> {
         let bucket = call.place.bucket;

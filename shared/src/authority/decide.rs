@@ -1,0 +1,277 @@
+//! What the policies say to a name that someone asks for.
+
+use std::net::IpAddr;
+
+use auth::policy::{self, Action, Decision, Policy, Principal, Question};
+
+use super::Authority;
+use super::call::{Call, Caller};
+use crate::error::Error;
+use crate::storage::ObjectKey;
+use crate::wire::names::PIC_OPERATIONS;
+
+/// What must be allowed to a caller.
+#[derive(Debug)]
+pub(crate) enum Ask {
+    /// An action on an object.
+    Object {
+        action: Action,
+        bucket: usize,
+        key: ObjectKey,
+    },
+    /// HEAD of an object: `HeadObject`, or `GetObject` where no statement speaks of that.
+    Head { bucket: usize, key: ObjectKey },
+    /// An action on the keys of a bucket that begin so, or on the bucket itself.
+    Bucket {
+        action: Action,
+        bucket: usize,
+        prefix: String,
+    },
+}
+
+/// An action on a name, and what the policies say to it.
+pub(crate) struct Decided<'k> {
+    pub(crate) action: Action,
+    pub(crate) bucket: usize,
+    pub(crate) key: &'k str,
+    pub(crate) decision: Decision,
+}
+
+/// On whose behalf something is read or stored.
+#[derive(Clone, Debug)]
+pub(crate) enum Who {
+    /// Anyone, from this address.
+    Anonymous(Option<IpAddr>),
+    /// A configured key, from this address.
+    Key(usize, Option<IpAddr>),
+    /// The trigger.
+    Upload,
+}
+
+impl Who {
+    /// Whoever signed the request, for everything that it covers.
+    pub(crate) fn of_request(call: &Call) -> Self {
+        match call.caller {
+            Caller::Anonymous => Self::Anonymous(call.front.client),
+            Caller::Key { index, .. } => Self::Key(index, call.front.client),
+        }
+    }
+
+    /// Whoever signed the rule: nobody, where the signature leaves it out.
+    pub(crate) fn of_rule(call: &Call, raw_rule: &str) -> Self {
+        match &call.caller {
+            Caller::Key { index, verified } if verified.covers_param(raw_rule.as_bytes()) => {
+                Self::Key(*index, call.front.client)
+            }
+            _ => Self::Anonymous(call.front.client),
+        }
+    }
+
+    /// Whoever signed `Pic-Operations`: nobody, where the signature leaves it out.
+    pub(crate) fn of_pic_operations(call: &Call) -> Self {
+        if call.caller.covers_header(PIC_OPERATIONS.as_str()) {
+            Self::of_request(call)
+        } else {
+            Self::Anonymous(call.front.client)
+        }
+    }
+
+    pub(super) fn client(&self) -> Option<IpAddr> {
+        match self {
+            Self::Anonymous(client) | Self::Key(_, client) => *client,
+            Self::Upload => None,
+        }
+    }
+}
+
+impl Authority {
+    /// Whether `who` may do all of these.
+    pub(crate) fn allow(&self, who: &Who, asks: &[Ask]) -> Result<(), Error> {
+        asks.iter()
+            .try_for_each(|ask| self.verdict(who, &self.settle(who, ask)))
+    }
+
+    /// Whether the caller may delete `key` by `POST ?delete`, which takes `DeleteObject`, and from anonymous callers
+    /// `DeleteMultipleObjects` as well (436/8289).
+    pub(crate) fn may_delete_among_others(
+        &self,
+        call: &Call,
+        key: &ObjectKey,
+    ) -> Result<(), Error> {
+        let who = Who::of_request(call);
+        let bucket = call.place.bucket;
+        let action = Action::DeleteMultipleObjects;
+        let among = self.decided(&who, action, bucket, key.as_str());
+        let is_signed = matches!(who, Who::Key(..));
+        if !(is_signed && among.decision == Decision::NotAllowed) {
+            self.verdict(&who, &among)?;
+        }
+        self.who_may(&who, Action::DeleteObject, bucket, key)
+    }
+
+    /// Whether the caller may do `action` on `key` of some bucket.
+    pub(crate) fn may_in(
+        &self,
+        call: &Call,
+        action: Action,
+        bucket: usize,
+        key: &ObjectKey,
+    ) -> Result<(), Error> {
+        self.who_may(&Who::of_request(call), action, bucket, key)
+    }
+
+    /// Whether anyone may do `action`, from whatever address: a condition on the address holds for one client, and
+    /// what is said of an answer here, caches tell others.
+    pub(crate) fn anyone_may(&self, action: Action, bucket: usize, key: &ObjectKey) -> bool {
+        self.who_may(&Who::Anonymous(None), action, bucket, key)
+            .is_ok()
+    }
+
+    /// Whether `who` may do `action` on `key`.
+    pub(crate) fn who_may(
+        &self,
+        who: &Who,
+        action: Action,
+        bucket: usize,
+        key: &ObjectKey,
+    ) -> Result<(), Error> {
+        self.verdict(who, &self.decided(who, action, bucket, key.as_str()))
+    }
+
+    /// What the policies say to `ask`.
+    pub(crate) fn settle<'a>(&self, who: &Who, ask: &'a Ask) -> Decided<'a> {
+        match ask {
+            Ask::Object {
+                action,
+                bucket,
+                key,
+            } => self.decided(who, *action, *bucket, key.as_str()),
+            Ask::Head { bucket, key } => {
+                let head = self.decided(who, Action::HeadObject, *bucket, key.as_str());
+                let get = self.decided(who, Action::GetObject, *bucket, key.as_str());
+                match (&head.decision, &get.decision) {
+                    (Decision::NotAllowed, Decision::Allowed(_)) => get,
+                    _ => head,
+                }
+            }
+            Ask::Bucket {
+                action,
+                bucket,
+                prefix,
+            } => {
+                let part = self.decided(who, *action, *bucket, prefix);
+                let whole = self.decided(who, *action, *bucket, "");
+                // Whoever may do it to the whole bucket may do it to a part, unless a statement denies either.
+                let rank = |decided: &Decided| match decided.decision {
+                    Decision::Denied(_) => 0,
+                    Decision::Allowed(_) => 1,
+                    Decision::NotAllowed => 2,
+                };
+                if rank(&whole) < rank(&part) {
+                    whole
+                } else {
+                    part
+                }
+            }
+        }
+    }
+
+    fn decided<'k>(&self, who: &Who, action: Action, bucket: usize, key: &'k str) -> Decided<'k> {
+        let (access, own) = (self.policy_of(who), &self.config.buckets[bucket]);
+        let principal = match who {
+            Who::Anonymous(_) => Principal::Anonymous,
+            Who::Key(index, _) => {
+                let principal = self.config.keys[*index].principal.as_deref();
+                Principal::Key(principal.unwrap_or_default())
+            }
+            Who::Upload => Principal::Key(""),
+        };
+        let question = Question {
+            principal,
+            action,
+            bucket: &own.name,
+            region: own.region.as_deref(),
+            key,
+            address: who.client(),
+        };
+        Decided {
+            action,
+            bucket,
+            key,
+            decision: policy::decide(access.into_iter().chain(&own.policy), &question),
+        }
+    }
+
+    /// The policy of `who`, beside which that of the bucket counts.
+    pub(crate) fn policy_of(&self, who: &Who) -> Option<&Policy> {
+        match who {
+            Who::Anonymous(_) => self.config.anonymous.policy(),
+            Who::Key(index, _) => self.config.keys[*index].access.policy(),
+            Who::Upload => self.config.upload.access.policy(),
+        }
+    }
+
+    /// An explicit deny of any policy wins; without an allow of any the answer is no.
+    pub(crate) fn verdict(&self, who: &Who, decided: &Decided) -> Result<(), Error> {
+        let why = match decided.decision {
+            Decision::Allowed(_) => return Ok(()),
+            Decision::Denied(_) => "a policy denies it",
+            Decision::NotAllowed => match who {
+                Who::Anonymous(_) => "no policy allows it to anonymous requests",
+                Who::Key(..) => "no policy of this key allows it",
+                Who::Upload => "the policy of [upload] does not allow it",
+            },
+        };
+        let Decided {
+            action,
+            bucket,
+            key,
+            ..
+        } = decided;
+        let bucket = self.bucket_name(*bucket);
+        Err(Error::Denied(format!(
+            "{action} on `{bucket}/{key}`: {why}"
+        )))
+    }
+
+    /// Whether a rule that the signature leaves out may act at all.
+    pub(crate) fn may_use_rule(&self, call: &Call, raw_rule: &str) -> Result<(), Error> {
+        let Caller::Key { index, verified } = &call.caller else {
+            return Ok(());
+        };
+        if self.config.keys[*index].require_signed_rule
+            && !verified.covers_param(raw_rule.as_bytes())
+        {
+            let text = "this key takes only rules that its signature covers (q-url-param-list)";
+            return Err(Error::Denied(text.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Whether `Pic-Operations` may act: on a signed request it must be signed itself.
+    pub(crate) fn may_use_pic_operations(&self, call: &Call) -> Result<(), Error> {
+        let Caller::Key { index, .. } = &call.caller else {
+            return Ok(());
+        };
+        if self.config.keys[*index].allow_unsigned_pic_operations
+            || call.caller.covers_header(PIC_OPERATIONS.as_str())
+        {
+            return Ok(());
+        }
+        let text = "the signature does not cover the header Pic-Operations (q-header-list)";
+        Err(Error::Denied(text.to_owned()))
+    }
+
+    /// `Cache-Control` of an answer about this object.
+    pub(crate) fn cache_control(&self, call: &Call, key: &ObjectKey) -> String {
+        if let Some(configured) = &self.config.cache_control {
+            return configured.clone();
+        }
+        if self.anyone_may(Action::GetObject, call.place.bucket, key) {
+            "public, max-age=31536000"
+        } else {
+            "private"
+        }
+        .to_owned()
+    }
+}

@@ -1,0 +1,3 @@
+//! Results of rules, known by their tags.
+
+pub(crate) mod tag;
