@@ -1,4 +1,4 @@
-//! The sources of a rule: the object and the images that the rule names, each allowed before any is read.
+//! Opens and reads the sources of a rule: the object, and the images that the rule names.
 
 use std::time::SystemTime;
 
@@ -14,52 +14,49 @@ use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo};
 use crate::wire::headers;
 use crate::work::Timer;
 
-impl Service {
-    /// What is known of the result of `rule` before any source is read: its tag, its time, and the first source's type.
-    pub(crate) async fn head_sources(
-        &self,
-        names: &[SourceName],
-        rule: &Rule,
-    ) -> Result<(ETag, SystemTime, String), Error> {
-        let (distinct, indices) = distinct(names);
-        let heads = distinct.into_iter().map(|name| {
-            let storage = self.storage(name.bucket);
-            storage.head(&name.key, name.version.as_ref())
-        });
-        let infos = try_join_all(heads).await?;
-        let (etag, last_modified) =
-            told_of_result(&infos.iter().collect::<Vec<_>>(), &indices, rule);
-        let said = headers::content_type(&infos[0]).to_owned();
-        Ok((etag, last_modified, said))
-    }
+/// What is known of the result of `rule` before any source is read: its tag, its time, and the first source's type.
+pub(crate) async fn head(
+    service: &Service,
+    names: &[SourceName],
+    rule: &Rule,
+) -> Result<(ETag, SystemTime, String), Error> {
+    let (distinct, indices) = distinct(names);
+    let heads = distinct.into_iter().map(|name| {
+        let storage = service.storage(name.bucket);
+        storage.head(&name.key, name.version.as_ref())
+    });
+    let infos = try_join_all(heads).await?;
+    let (etag, last_modified) = told_of_result(&infos.iter().collect::<Vec<_>>(), &indices, rule);
+    let said = headers::content_type(&infos[0]).to_owned();
+    Ok((etag, last_modified, said))
+}
 
-    /// Opens every source, each once however often it is named; the bytes are not yet read.
-    pub(crate) async fn open_sources(&self, names: &[SourceName]) -> Result<Opened, Error> {
-        let (distinct, indices) = distinct(names);
-        let objects = try_join_all(distinct.into_iter().map(|name| {
-            let options = GetOptions {
-                version: name.version.clone(),
-                ..GetOptions::default()
-            };
-            self.storage(name.bucket).get(&name.key, options)
-        }))
-        .await?;
-        Ok(Opened { objects, indices })
-    }
+/// Opens every source, each once however often it is named; the bytes are not yet read.
+pub(crate) async fn open(service: &Service, names: &[SourceName]) -> Result<Opened, Error> {
+    let (distinct, indices) = distinct(names);
+    let objects = try_join_all(distinct.into_iter().map(|name| {
+        let options = GetOptions {
+            version: name.version.clone(),
+            ..GetOptions::default()
+        };
+        service.storage(name.bucket).get(&name.key, options)
+    }))
+    .await?;
+    Ok(Opened { objects, indices })
+}
 
-    /// Reads open sources, each of at most `limit` bytes, while the request's time lasts.
-    pub(crate) async fn read_sources(
-        &self,
-        opened: Opened,
-        limit: u64,
-        timer: &Timer,
-    ) -> Result<Vec<Bytes>, Error> {
-        let read = tokio::time::timeout_at(timer.deadline.into(), opened.read(limit));
-        read.await.unwrap_or_else(|_| {
-            let seconds = self.authority.config.limits.deadline_seconds;
-            Err(Error::Deadline { seconds })
-        })
-    }
+/// Reads open sources, each of at most `limit` bytes, while the request's time lasts.
+pub(crate) async fn read(
+    service: &Service,
+    opened: Opened,
+    limit: u64,
+    timer: &Timer,
+) -> Result<Vec<Bytes>, Error> {
+    let read = tokio::time::timeout_at(timer.deadline.into(), opened.read(limit));
+    read.await.unwrap_or_else(|_| {
+        let seconds = service.authority.config.limits.deadline_seconds;
+        Err(Error::Deadline { seconds })
+    })
 }
 
 /// The names without their repetitions, and for each name which of them it is.
