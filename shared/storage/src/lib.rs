@@ -6,6 +6,7 @@
 mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod date;
 mod folder;
 mod key;
 
@@ -19,6 +20,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 
 pub use checksum::crc64;
+pub use date::{tellable, whole_seconds};
 pub use folder::Folder;
 pub use key::{BadKey, ObjectKey};
 

@@ -8,7 +8,7 @@ mod list;
 
 use std::fmt::Debug;
 use std::future::Future;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::SdkError;
@@ -128,15 +128,11 @@ fn size(length: Option<i64>) -> Result<u64, Error> {
 }
 
 fn time(time: Option<&DateTime>) -> SystemTime {
-    let seconds = time.map_or(0, |time| u64::try_from(time.secs()).unwrap_or(0));
-    UNIX_EPOCH + Duration::from_secs(seconds)
+    storage::tellable(time.map_or(0, |time| i128::from(time.secs())))
 }
 
 fn now() -> SystemTime {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    UNIX_EPOCH + Duration::from_secs(since.as_secs())
+    storage::whole_seconds(SystemTime::now())
 }
 
 /// A bucket without versioning tells `null` or nothing.

@@ -4,9 +4,10 @@
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::date::whole_seconds;
 
 use super::digest::{self, Digest};
 use super::record::Stamp;
@@ -229,11 +230,6 @@ impl Store {
         self.root.remove_file(folder.join(BEGIN)).map_err(other)?;
         self.root.remove_dir_all(folder).map_err(other)
     }
-}
-
-fn whole_seconds(time: SystemTime) -> SystemTime {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    UNIX_EPOCH + Duration::from_secs(since.as_secs())
 }
 
 fn folder(id: &str) -> PathBuf {

@@ -5,9 +5,11 @@
 
 use std::fs::Metadata;
 use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+
+use crate::date::tellable;
 
 use super::{Attributes, ETag, ObjectInfo};
 
@@ -37,12 +39,9 @@ impl Stamp {
         format!("{}-{}.json", self.nanos, self.size)
     }
 
-    /// When, in whole seconds.
+    /// When, in whole seconds, as near as a header can say it.
     pub(super) fn last_modified(&self) -> SystemTime {
-        match self.nanos.div_euclid(1_000_000_000) {
-            seconds @ 0.. => UNIX_EPOCH + Duration::from_secs(seconds as u64),
-            seconds => UNIX_EPOCH - Duration::from_secs(seconds.unsigned_abs() as u64),
-        }
+        tellable(self.nanos.div_euclid(1_000_000_000))
     }
 
     /// Whether a later write could still leave the same stamp, as clocks of file systems are coarse.

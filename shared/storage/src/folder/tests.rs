@@ -145,6 +145,29 @@ async fn remembers_the_sums_of_files_that_lie_there() {
     assert_eq!(third.etag.opaque(), sum(b"54321"));
 }
 
+/// A file may carry any date; what is told of it is one that headers and XML can say.
+#[tokio::test(flavor = "multi_thread")]
+async fn files_of_odd_dates_are_objects() {
+    let (outside, folder) = folder();
+    let day = Duration::from_hours(24);
+    let last = crate::tellable(i128::MAX);
+    for (name, date) in [
+        ("before-1970", SystemTime::UNIX_EPOCH - 365 * day),
+        ("after-9999", last + day),
+    ] {
+        let path = outside.path().join("root").join(name);
+        fs::write(&path, name).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        // A file system that cannot hold the date keeps the nearest, and shows nothing.
+        file.set_modified(date).unwrap();
+        let info = folder.head(&key(name), None).await.unwrap();
+        assert!((SystemTime::UNIX_EPOCH..=last).contains(&info.last_modified));
+        // And over it: what was is told to be another state.
+        put(&folder, name, b"new").await;
+        assert_eq!(get(&folder, name).await.unwrap().1, &b"new"[..]);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn attributes_survive_a_copy_of_the_folder() {
     let (outside, folder) = folder();
