@@ -203,9 +203,9 @@ impl Error {
                 source: BadKey::TooLong(_),
                 ..
             } => answer(S::BAD_REQUEST, "KeyTooLong"),
-            Self::BadKey(BadKey::Empty | BadKey::Nul | BadKey::NotUtf8) => {
-                answer(S::BAD_REQUEST, "InvalidObjectName")
-            }
+            Self::BadKey(
+                BadKey::Empty | BadKey::TooManySlashes(_) | BadKey::Nul | BadKey::NotUtf8,
+            ) => answer(S::BAD_REQUEST, "InvalidObjectName"),
             Self::NoKey { .. } | Self::InvalidArgument(_) => {
                 answer(S::BAD_REQUEST, "InvalidArgument")
             }
@@ -222,7 +222,7 @@ impl Error {
             Self::PicOperations(_)
             | Self::SameTarget(_)
             | Self::Target {
-                source: BadKey::Empty | BadKey::Nul | BadKey::NotUtf8,
+                source: BadKey::Empty | BadKey::TooManySlashes(_) | BadKey::Nul | BadKey::NotUtf8,
                 ..
             } => answer(S::BAD_REQUEST, "InvalidPicOperations"),
             Self::ImageSource { .. } => numbered("InvalidImageSource", -106, false),

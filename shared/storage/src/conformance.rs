@@ -411,8 +411,9 @@ pub async fn keeps_odd_keys(storage: &dyn Storage) {
     keys.push("n".repeat(1024));
     keys.push(format!("{}/{}", "d".repeat(255), "e".repeat(256)));
     keys.push("\u{4e2d}".repeat(341));
-    keys.push("/".repeat(1024));
-    keys.push("l/".repeat(512));
+    keys.push("/".repeat(64));
+    keys.push("l/".repeat(64));
+    keys.push(format!("{}{}", "m/".repeat(64), "n".repeat(1024 - 128)));
     for name in &keys {
         put(storage, name, name.as_bytes()).await;
     }

@@ -391,6 +391,13 @@ fn odd_keys_are_names_not_paths() {
     assert_eq!(beside, 1, "nothing is outside the bucket's folder");
     let long = format!("/{}", "k".repeat(1025));
     assert_eq!(server.put(&long, &[], b"x").xml("Code"), "KeyTooLong");
+    let deep = format!("/{}k", "d/".repeat(64));
+    assert_eq!(server.put(&deep, &[], b"deep").status, 200);
+    assert_eq!(server.get(&deep).text(), "deep");
+    let deeper = server.put(&format!("/{}k", "d/".repeat(65)), &[], b"x");
+    assert_eq!(deeper.xml("Code"), "InvalidObjectName");
+    let found = "the object key has 65 slashes; at most 64 are allowed";
+    assert_eq!(deeper.xml("Message"), found);
     assert_eq!(server.put("/%ff", &[], b"x").xml("Code"), "InvalidURI");
 }
 

@@ -40,12 +40,16 @@ pub(super) async fn list(s3: &S3, options: ListOptions) -> Result<Listing, Error
             let name = decode(object.key().unwrap_or_default(), encoded)?;
             last = last.max(name.clone());
             let key = name.strip_prefix(&s3.prefix).unwrap_or_default();
-            // The prefix itself, as the console's folders make it, has no name in this storage.
-            if key.is_empty() || key <= options.after.as_str() {
+            if key <= options.after.as_str() {
                 continue;
             }
+            // The prefix itself, as the console's folders make it, has no name in this storage; and S3 takes keys of
+            // more slashes, which cannot be named here either.
+            let Ok(key) = ObjectKey::new(key) else {
+                continue;
+            };
             listing.objects.push(Listed {
-                key: ObjectKey::new(key).map_err(|_| odd("S3 listed a key that is none"))?,
+                key,
                 size: object.size().map_or(0, i64::unsigned_abs),
                 etag: ETag::new(object.e_tag().unwrap_or_default()),
                 last_modified: time(object.last_modified()),
@@ -99,9 +103,9 @@ pub(super) async fn uploads(s3: &S3, prefix: &str) -> Result<Vec<OpenUpload>, Er
         for upload in output.uploads() {
             let name = decode(upload.key().unwrap_or_default(), encoded)?;
             let key = name.strip_prefix(&s3.prefix).unwrap_or_default();
-            if !key.is_empty() {
+            if let Ok(key) = ObjectKey::new(key) {
                 uploads.push(OpenUpload {
-                    key: ObjectKey::new(key).map_err(|_| odd("S3 listed a key that is none"))?,
+                    key,
                     upload: UploadId(upload.upload_id().unwrap_or_default().to_owned()),
                     initiated: time(upload.initiated()),
                 });

@@ -106,10 +106,7 @@ impl Store {
     }
 
     pub(super) fn list(&self, options: ListOptions) -> Result<Listing, Error> {
-        let escaped = match self.root.open_dir(within("objects")) {
-            Ok(folder) => walk::escaped_keys(&folder).map_err(other)?,
-            Err(_) => Vec::new(),
-        };
+        let escaped = walk::escaped_keys(&self.root, &within("objects")).map_err(other)?;
         let mut escaped = escaped.into_iter().peekable();
         let mut page = Page::new(options);
         let walked = walk::plain_keys(&self.root, &mut page, &mut |page, key| {
@@ -130,7 +127,7 @@ impl Store {
         let (mut listing, keys) = page.finish();
         for key in keys {
             let Ok(key) = ObjectKey::new(key) else {
-                continue; // A path too long for a key.
+                continue; // A path longer or deeper than a key may be.
             };
             match self.open(&key) {
                 Ok((_, info)) => listing.objects.push(Listed {
