@@ -232,6 +232,7 @@ impl Error {
                 auth::Error::TimeTooSkewed { .. } => answer(S::FORBIDDEN, "RequestTimeTooSkewed"),
                 auth::Error::Mismatch(_) => answer(S::FORBIDDEN, "SignatureDoesNotMatch"),
                 auth::Error::Malformed(_)
+                | auth::Error::TooManyNames { .. }
                 | auth::Error::Expired { .. }
                 | auth::Error::UnknownToken
                 | auth::Error::MissingToken => answer(S::FORBIDDEN, "AccessDenied"),

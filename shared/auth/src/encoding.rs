@@ -28,6 +28,9 @@ pub fn unescape(bytes: &[u8]) -> Vec<u8> {
 
 /// As [`unescape`], for names and values of a query, where SDKs write a space as `+`.
 pub(crate) fn unescape_form(bytes: &[u8]) -> Vec<u8> {
+    if !bytes.contains(&b'+') {
+        return unescape(bytes);
+    }
     let spaced: Vec<u8> = bytes
         .iter()
         .map(|&byte| if byte == b'+' { b' ' } else { byte })

@@ -5,6 +5,26 @@
 /// A client whose clock is further off is answered `RequestTimeTooSkewed`, as COS does from 15 minutes on.
 pub const MAX_SKEW_SECONDS: u64 = 900;
 
+/// How many names `q-header-list` and `q-url-param-list` may hold together.
+///
+/// Clients sign the headers that they set and a rule or two, ten names or so. Whoever knows a key's id, which stands in
+/// every presigned URL, chooses the lists, and each name is looked up before the signature can be judged.
+pub const MAX_LISTED_NAMES: usize = 100;
+
+/// Characters of a request's own text that a message quotes.
+const MAX_QUOTED: usize = 100;
+
+/// Missing names that a message tells one by one.
+const MAX_NAMED: usize = 10;
+
+/// `text` as messages quote it: cut, so that a request of 256 KiB is not a line of 256 KiB in the log.
+pub(crate) fn short(text: &str) -> String {
+    match text.char_indices().nth(MAX_QUOTED) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.into(),
+    }
+}
+
 /// Why a signed request is refused. No text of these carries a secret, or a signature that would have been right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -14,6 +34,14 @@ pub enum Error {
     /// `q-sign-algorithm` is not `sha1`. COS: `VerifyAlgorithmNotSupported`.
     #[error("q-sign-algorithm: found `{0}`, allowed is `sha1`")]
     Algorithm(String),
+    /// The lists of a signature hold more than [`MAX_LISTED_NAMES`]. COS: `AccessDenied`.
+    #[error(
+        "the signature lists {found} names in q-header-list and q-url-param-list; at most {MAX_LISTED_NAMES} are allowed"
+    )]
+    TooManyNames {
+        /// Names in both lists, repeated ones included.
+        found: usize,
+    },
     /// No active key has this `q-ak`. COS: `InvalidAccessKeyId`.
     #[error("the access key id `{0}` is not known")]
     UnknownKey(String),
@@ -58,7 +86,19 @@ impl Mismatch {
     fn missing_text(&self) -> String {
         match self.missing.as_slice() {
             [] => String::new(),
-            names => format!(": it lacks the signed {}", names.join(", ")),
+            names => {
+                let more = names.len().saturating_sub(MAX_NAMED);
+                let named: Vec<_> = names
+                    .iter()
+                    .take(MAX_NAMED)
+                    .map(|name| short(name))
+                    .collect();
+                let more = match more {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                format!(": it lacks the signed {}{more}", named.join(", "))
+            }
         }
     }
 }

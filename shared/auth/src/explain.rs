@@ -8,13 +8,13 @@ use std::fmt;
 pub use pasted::{Pasted, PastedError};
 
 use crate::{
-    canonical::string_to_sign,
+    canonical::{candidates, string_to_sign},
     error::Error,
     fields::{Carrier, Fields, Window},
     key::Key,
     query,
     request::{Request, TOKENS, masked},
-    verify::{Access, attempts, signer, verify},
+    verify::{Access, signer, verify},
 };
 
 /// What there is to say about a request's signature. Its text holds no secret, no token and no signature.
@@ -104,11 +104,11 @@ pub fn explain(request: &Request<'_>, keys: &[Key], now: u64, client: Option<&st
             outcome,
         };
     };
-    let mut attempts = attempts(request, &fields);
-    let right = attempts
+    let mut candidates = candidates(request, &fields);
+    let right = candidates
         .iter()
         .position(|canonical| signer(canonical, &fields, keys).is_some());
-    let canonical = attempts.swap_remove(right.unwrap_or(0));
+    let canonical = candidates.swap_remove(right.unwrap_or(0));
     let string_to_sign = string_to_sign(&fields.sign_time.text, &canonical.http_string);
     let difference = match client {
         Some(client) => compare(client, &canonical.http_string, &string_to_sign),
@@ -122,11 +122,7 @@ pub fn explain(request: &Request<'_>, keys: &[Key], now: u64, client: Option<&st
     };
     let (covered, uncovered): (Vec<_>, Vec<_>) = query::items(request.raw_query)
         .filter(|item| !fields.is_carrier(item))
-        .partition(|item| {
-            query::readings(item)
-                .iter()
-                .any(|pair| canonical.params.contains(pair))
-        });
+        .partition(|item| canonical.covered.has_item(item));
     let texts = |items: Vec<&[u8]>| {
         items
             .into_iter()
@@ -134,12 +130,11 @@ pub fn explain(request: &Request<'_>, keys: &[Key], now: u64, client: Option<&st
             .collect()
     };
     let names = |covered: bool| {
-        let is_covered = |name: &str| canonical.headers.iter().any(|pair| pair.name == name);
         request
             .headers
             .keys()
             .map(http::HeaderName::as_str)
-            .filter(|name| is_covered(name) == covered)
+            .filter(|name| canonical.covered.has_header(name) == covered)
             .map(Into::into)
             .collect()
     };

@@ -6,7 +6,7 @@ use http::header::AUTHORIZATION;
 
 use crate::{
     encoding::{escape_name, from_hex, unescape},
-    error::Error,
+    error::{Error, MAX_LISTED_NAMES, short},
     query,
     request::Request,
 };
@@ -101,13 +101,13 @@ impl Fields {
         let mut fields = Vec::new();
         let mut sign = Vec::new();
         for item in query::items(request.raw_query) {
-            let (name, value) = query::split(item);
-            if NAMES.iter().any(|known| known.as_bytes() == name) {
-                fields.push((name, value));
-            } else if name == b"sign" && !value.is_empty() {
-                sign.push(value);
+            if is_field(item) {
+                fields.push(query::split(item));
+            } else if query::is_named(item, b"sign") {
+                sign.push(query::split(item).1);
             }
         }
+        sign.retain(|value| !value.is_empty());
         match (fields.is_empty(), sign.as_slice()) {
             (true, []) => Ok(None),
             (false, []) => Self::parse(Carrier::Query, fields).map(Some),
@@ -141,15 +141,23 @@ impl Fields {
         let mut next = || values.next().expect("the array has seven values");
         let algorithm = next()?;
         if algorithm != "sha1" {
-            return Err(Error::Algorithm(algorithm));
+            return Err(Error::Algorithm(short(&algorithm)));
+        }
+        let key_id = next()?;
+        let sign_time = SentWindow::parse("q-sign-time", next()?)?;
+        let key_time = SentWindow::parse("q-key-time", next()?)?;
+        let (header_list, param_list) = (next()?, next()?);
+        let found = names(&header_list).count() + names(&param_list).count();
+        if found > MAX_LISTED_NAMES {
+            return Err(Error::TooManyNames { found });
         }
         let fields = Self {
             carrier,
-            key_id: next()?,
-            sign_time: SentWindow::parse("q-sign-time", next()?)?,
-            key_time: SentWindow::parse("q-key-time", next()?)?,
-            headers: list(&next()?),
-            params: list(&next()?),
+            key_id,
+            sign_time,
+            key_time,
+            headers: list(&header_list),
+            params: list(&param_list),
             signature: from_hex(&next()?).ok_or_else(|| {
                 Error::Malformed("`q-signature` is not 40 lower-case hex digits".into())
             })?,
@@ -159,13 +167,19 @@ impl Fields {
 
     /// Whether a query item is a carrier of this signature, and so not part of what it signs.
     pub(crate) fn is_carrier(&self, item: &[u8]) -> bool {
-        let (name, _) = query::split(item);
         match self.carrier {
             Carrier::Header => false,
-            Carrier::Query => NAMES.iter().any(|known| known.as_bytes() == name),
-            Carrier::SignParameter => name == b"sign",
+            Carrier::Query => is_field(item),
+            Carrier::SignParameter => query::is_named(item, b"sign"),
         }
     }
+}
+
+/// Whether a query item has one of the seven names.
+fn is_field(item: &[u8]) -> bool {
+    NAMES
+        .iter()
+        .any(|known| query::is_named(item, known.as_bytes()))
 }
 
 impl SentWindow {
@@ -186,7 +200,8 @@ impl SentWindow {
         match window {
             Some(window) => Ok(Self { text, window }),
             None => Err(Error::Malformed(format!(
-                "`{name}`: found `{text}`, expected `<start>;<end>` in Unix seconds"
+                "`{name}`: found `{}`, expected `<start>;<end>` in Unix seconds",
+                short(&text)
             ))),
         }
     }
@@ -202,12 +217,15 @@ fn pairs(authorization: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
+/// The names of a list as they stand there; empty ones are skipped.
+fn names(list: &str) -> impl Iterator<Item = &str> {
+    list.split(';').filter(|name| !name.is_empty())
+}
+
 /// Names of a list in canonical form. They arrive escaped once, or, from clients that escape a list once too few
 /// in a URL, plain; decoding and escaping again makes the two equal.
 fn list(text: &str) -> Vec<String> {
-    let mut names: Vec<_> = text
-        .split(';')
-        .filter(|name| !name.is_empty())
+    let mut names: Vec<_> = names(text)
         .map(|name| escape_name(&unescape(name.as_bytes()).to_ascii_lowercase()))
         .collect();
     names.sort_unstable();

@@ -16,7 +16,7 @@ mod sign;
 mod verify;
 
 pub use encoding::{escape, unescape};
-pub use error::{Error, MAX_SKEW_SECONDS, Mismatch};
+pub use error::{Error, MAX_LISTED_NAMES, MAX_SKEW_SECONDS, Mismatch};
 pub use explain::explain;
 pub use fields::{Carrier, Window};
 pub use key::{Key, Secret};

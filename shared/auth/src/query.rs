@@ -3,6 +3,8 @@
 //! A processing parameter is a name that holds slashes and, where base64 is padded, `=`. Written raw, such an item can be
 //! split in more than one place; which one the client had in mind is told by the name that it listed.
 
+use percent_encoding::percent_decode;
+
 use crate::encoding::{escape, escape_name, unescape_form};
 
 /// What a processing parameter begins with (before `/`, `|`, `=` or its end).
@@ -51,39 +53,55 @@ pub(crate) fn split(raw: &[u8]) -> (Vec<u8>, Vec<u8>) {
     }
 }
 
+/// Whether the name of an item, decoded, is `name`, which holds no space and no `+`.
+pub(crate) fn is_named(raw: &[u8], name: &[u8]) -> bool {
+    let end = raw.iter().position(|&byte| byte == b'=');
+    percent_decode(&raw[..end.unwrap_or(raw.len())]).eq(name.iter().copied())
+}
+
 /// Every way to read `raw`, the likeliest first.
 ///
 /// An ordinary item has one. A processing parameter is first of all a whole (unless its only `=` ends an item without a
 /// raw `/`, which is how SDKs end one), then without one last `=`, then split at its first `=`.
 /// Each reading puts every byte of the item into the canonical string.
 pub(crate) fn readings(raw: &[u8]) -> Vec<Pair> {
-    let (name, value) = split(raw);
-    let split = Pair::new(&name, &value);
-    if !is_processing(&unescape_form(raw)) {
-        return vec![split];
+    readings_named(raw, |_| true)
+}
+
+/// The [`readings`] whose names are `listed`.
+pub(crate) fn readings_named(raw: &[u8], listed: impl Fn(&str) -> bool) -> Vec<Pair> {
+    let named = |raw_name: &[u8], raw_value: &[u8]| {
+        let name = escape_name(&unescape_form(raw_name));
+        listed(&name).then(|| Pair {
+            name,
+            value: escape(&unescape_form(raw_value)),
+        })
+    };
+    let split = match raw.iter().position(|&byte| byte == b'=') {
+        Some(at) => named(&raw[..at], &raw[at + 1..]),
+        None => named(raw, b""),
+    };
+    if !is_processing(raw) {
+        return split.into_iter().collect();
     }
-    let mut readings = Vec::with_capacity(3);
     let ended = raw.strip_suffix(b"=");
     let ended_only = ended.is_some_and(|rest| !rest.contains(&b'='));
-    if raw.contains(&b'/') || !ended_only {
-        readings.push(Pair::new(&unescape_form(raw), b""));
+    let whole = (raw.contains(&b'/') || !ended_only).then_some(raw);
+    let whole = whole.into_iter().chain(ended);
+    let mut readings: Vec<Pair> = Vec::with_capacity(3);
+    for pair in whole.filter_map(|raw| named(raw, b"")).chain(split) {
+        if !readings.contains(&pair) {
+            readings.push(pair);
+        }
     }
-    readings.extend(ended.map(|rest| Pair::new(&unescape_form(rest), b"")));
-    readings.push(split);
-    let mut seen = Vec::with_capacity(3);
-    readings.retain(|pair| {
-        let new = !seen.contains(pair);
-        seen.push(pair.clone());
-        new
-    });
     readings
 }
 
-fn is_processing(decoded: &[u8]) -> bool {
+fn is_processing(raw: &[u8]) -> bool {
     PROCESSING.iter().any(|verb| {
-        decoded
-            .strip_prefix(verb.as_bytes())
-            .is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'|' | b'=')))
+        let mut decoded = percent_decode(raw);
+        verb.bytes().all(|byte| decoded.next() == Some(byte))
+            && matches!(decoded.next(), None | Some(b'/' | b'|' | b'='))
     })
 }
 

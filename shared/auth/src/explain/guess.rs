@@ -5,7 +5,9 @@
 use http::header::HOST;
 
 use crate::{
-    canonical::{Canonical, http_string, is_signature, sign_key, string_to_sign, without_port},
+    canonical::{
+        Canonical, Covered, http_string, is_signature, sign_key, string_to_sign, without_port,
+    },
     encoding::{escape, from_hex, unescape},
     fields::Fields,
     key::{Key, verify_hmac_sha1},
@@ -101,28 +103,28 @@ const PARAMETERS: [Row<Vec<Pair>>; 11] = [
     }),
     (
         "empty values for listed parameters that the request lacks",
-        |sent| sent.with_missing(&sent.canonical.params, &sent.fields.params),
+        |sent| sent.with_missing(&sent.canonical.covered.params, &sent.fields.params),
     ),
     ("parameters without escapes", |sent| {
-        changed(&sent.canonical.params, unescaped)
+        changed(&sent.canonical.covered.params, unescaped)
     }),
     ("names of parameters with upper-case escapes", |sent| {
-        changed(&sent.canonical.params, |pair| Pair {
+        changed(&sent.canonical.covered.params, |pair| Pair {
             name: upper_escapes(&pair.name),
             value: pair.value.clone(),
         })
     }),
     ("values of parameters with lower-case escapes", |sent| {
-        changed(&sent.canonical.params, with_lower_escapes)
+        changed(&sent.canonical.covered.params, with_lower_escapes)
     }),
     ("parameters escaped twice", |sent| {
-        changed(&sent.canonical.params, |pair| Pair {
+        changed(&sent.canonical.covered.params, |pair| Pair {
             name: escape(pair.name.as_bytes()).to_ascii_lowercase(),
             value: escape(pair.value.as_bytes()),
         })
     }),
     ("spaces in values of parameters as `+`", |sent| {
-        changed(&sent.canonical.params, with_plus)
+        changed(&sent.canonical.covered.params, with_plus)
     }),
 ];
 
@@ -131,16 +133,16 @@ const HEADERS: [Row<Option<Vec<Pair>>>; 11] = [
     ("no headers", |_| Some(Vec::new())),
     (
         "empty values for listed headers that the request lacks",
-        |sent| Some(sent.with_missing(&sent.canonical.headers, &sent.fields.headers)),
+        |sent| Some(sent.with_missing(&sent.canonical.covered.headers, &sent.fields.headers)),
     ),
     ("headers without escapes", |sent| {
-        Some(changed(&sent.canonical.headers, unescaped))
+        Some(changed(&sent.canonical.covered.headers, unescaped))
     }),
     ("values of headers with lower-case escapes", |sent| {
-        Some(changed(&sent.canonical.headers, with_lower_escapes))
+        Some(changed(&sent.canonical.covered.headers, with_lower_escapes))
     }),
     ("spaces in values of headers as `+`", |sent| {
-        Some(changed(&sent.canonical.headers, with_plus))
+        Some(changed(&sent.canonical.covered.headers, with_plus))
     }),
     ("the host without its port", |sent| {
         sent.with_host(HOST.as_str(), |host| without_port(host).to_vec())
@@ -240,9 +242,7 @@ impl Sent<'_> {
             what: what.into(),
             http_string,
         };
-        let Canonical {
-            params, headers, ..
-        } = self.canonical;
+        let Covered { params, headers } = &self.canonical.covered;
         let (method, path) = (self.request.method, &self.path);
         let as_read = std::iter::once_with(move || {
             let what = "nothing for the listed names that the request lacks";
@@ -279,11 +279,7 @@ impl Sent<'_> {
     fn covered_items(&self, read: impl Fn(&[u8]) -> Pair) -> Vec<Pair> {
         query::items(self.request.raw_query)
             .filter(|item| !self.fields.is_carrier(item))
-            .filter(|item| {
-                query::readings(item)
-                    .iter()
-                    .any(|pair| self.canonical.params.contains(pair))
-            })
+            .filter(|item| self.canonical.covered.has_item(item))
             .map(read)
             .collect()
     }
@@ -306,7 +302,7 @@ impl Sent<'_> {
     fn with_host(&self, name: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> Option<Vec<Pair>> {
         let host = change(self.request.headers.get(name)?.as_bytes());
         let host = Pair::new(b"host", &host);
-        Some(changed(&self.canonical.headers, |pair| {
+        Some(changed(&self.canonical.covered.headers, |pair| {
             if pair.name == "host" { &host } else { pair }.clone()
         }))
     }
@@ -388,4 +384,54 @@ fn map_escapes(text: &str, change: impl Fn(char) -> char) -> String {
             character
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+
+    use super::*;
+    use crate::canonical::candidates;
+
+    /// Whatever is sent, there are 38 guesses, and none is longer than the request with everything in it escaped twice.
+    #[test]
+    fn the_work_is_bounded_by_the_tables_and_the_request() {
+        let query = format!(
+            "{}imageMogr2/{}",
+            "a=%20&".repeat(20_000),
+            "%3D/=".repeat(20_000)
+        );
+        let sent = format!(
+            "q-sign-algorithm=sha1&q-ak=x&q-sign-time=1;2&q-key-time=1;2&q-header-list=host&q-url-param-list=a;{}\
+             &q-signature={}",
+            "n;".repeat(90),
+            "0".repeat(40)
+        );
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_str(&sent).unwrap());
+        for name in ["host", "x-forwarded-host", "x-mogr-host", "x-original-host"] {
+            headers.insert(name, HeaderValue::from_static("h.example:8080"));
+        }
+        let request = Request {
+            method: "GET",
+            raw_path: b"/a",
+            raw_query: query.as_bytes(),
+            headers: &headers,
+        };
+        let fields = Fields::find(&request).unwrap().unwrap();
+        let candidates = candidates(&request, &fields);
+        let guesses = Sent {
+            request: &request,
+            fields: &fields,
+            canonical: &candidates[0],
+            path: unescape(request.raw_path),
+        };
+        let lens: Vec<_> = guesses
+            .guesses()
+            .map(|guess| guess.http_string.len())
+            .collect();
+        assert_eq!(lens.len(), 38);
+        let longest = lens.iter().max().unwrap();
+        assert!(*longest <= 5 * query.len(), "{longest}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header::HOST};
 
-use crate::request::Request;
+use crate::{error::short, request::Request};
 
 /// Why a text is not taken for a request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,7 +51,7 @@ impl Pasted {
             .map(|(index, line)| (index + 1, line))
             .skip_while(|(_, line)| line.is_empty());
         let (_, first) = lines.next().ok_or(PastedError::Empty)?;
-        let not_a_request = || PastedError::NotARequest(String::from_utf8_lossy(first).into());
+        let not_a_request = || PastedError::NotARequest(short(&String::from_utf8_lossy(first)));
         let (method, target) = match split_once(first, b' ') {
             Some((method, target))
                 if !method.is_empty() && method.iter().all(u8::is_ascii_alphabetic) =>
@@ -84,7 +84,7 @@ impl Pasted {
             });
             let (name, value) = header.ok_or_else(|| PastedError::NotAHeader {
                 line,
-                text: String::from_utf8_lossy(text).into(),
+                text: short(&String::from_utf8_lossy(text)),
             })?;
             headers.append(name, value);
         }
