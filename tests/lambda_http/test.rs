@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use aws::lambda::PathEncoding;
 use aws::lambda::buffered;
-use aws::lambda::front::{self, Kind, PathEncoding};
+use aws::lambda::front::{self, Kind};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;

@@ -6,7 +6,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use aws::lambda::front::{self, Arrived, Kind, PathEncoding, Refused};
+use aws::lambda::PathEncoding;
+use aws::lambda::front::{self, Arrived, Kind, Refused};
 use aws::lambda::trigger::{self, Told};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use serde_json::Value;

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-use super::target;
+use super::target::{self, PathEncoding};
 
 /// What stands before the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,18 +39,6 @@ impl Kind {
         };
         (payload - REST) / 4 * 3
     }
-}
-
-/// How `rawPath` of a version 2 event is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PathEncoding {
-    /// It is still escaped if `requestContext.http.path` is another text, which is then the decoded one.
-    #[default]
-    Auto,
-    /// Still escaped.
-    Encoded,
-    /// Already decoded.
-    Decoded,
 }
 
 /// An HTTP request, and where it came from.

@@ -11,6 +11,7 @@ pub mod front;
 mod journal;
 mod target;
 pub mod trigger;
+mod uploads;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -22,18 +23,18 @@ use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 pub use lambda_runtime::Error as RuntimeError;
 use lambda_runtime::{FunctionResponse, LambdaEvent, service_fn};
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::storage;
-use shared::{Body, Front, Service, UploadError};
+use shared::{Body, Front, Service};
 
 use answer::Chunks;
 pub use answer::buffered;
 use buckets::Buckets;
 pub use configuration::Error;
 use configuration::env;
-use front::{Arrived, Kind, PathEncoding, Refused};
+use front::{Arrived, Kind, Refused};
 use journal::Entry;
-use trigger::{Message, Told};
+pub use target::PathEncoding;
 
 type Reply = FunctionResponse<Value, Chunks>;
 
@@ -128,7 +129,7 @@ pub async fn upload() -> Result<(), RuntimeError> {
         }
         let deadline = deadline(event.context.deadline);
         let messages = trigger::read(&event.payload);
-        crate::deadline::within(deadline, uploads(service, messages, deadline)).await
+        crate::deadline::within(deadline, uploads::run(service, messages, deadline)).await
     }))
     .await
 }
@@ -331,112 +332,6 @@ fn refusal(status: StatusCode, code: &str, message: &str, id: &str) -> Response<
         headers.insert("x-cos-request-id", id);
     }
     response
-}
-
-/// Works through an event. What can help is asked of Lambda: to send again a message, or the whole event.
-async fn uploads(
-    service: &Service,
-    messages: Vec<Message>,
-    deadline: Instant,
-) -> Result<Value, RuntimeError> {
-    let mut again = Vec::new();
-    let mut reason = None;
-    let queued = messages.iter().any(|message| message.id.is_some());
-    for message in messages {
-        for told in message.told {
-            if let Err(error) = one_upload(service, told, deadline).await {
-                if let Some(id) = &message.id
-                    && again.last() != Some(id)
-                {
-                    again.push(id.clone());
-                }
-                reason = Some(error);
-            }
-        }
-    }
-    match reason {
-        Some(error) if !queued => Err(error.into()),
-        _ if queued => Ok(json!({
-            "batchItemFailures": again.iter().map(|id| json!({ "itemIdentifier": id })).collect::<Vec<_>>(),
-        })),
-        _ => Ok(Value::Null),
-    }
-}
-
-/// Runs what belongs to one object. An error is one that another try may not meet.
-async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<(), String> {
-    let created = match told {
-        Told::Created(created) => created,
-        Told::Nothing(what) => {
-            tracing::info!(what, "nothing to do");
-            return Ok(());
-        }
-        Told::Unreadable(what) => {
-            tracing::error!(
-                what,
-                "an event that cannot be read; it will not be tried again"
-            );
-            journal::upload("unreadable", Duration::ZERO);
-            return Ok(());
-        }
-    };
-    let begun = Instant::now();
-    let (bucket, key) = (&created.bucket, created.key.as_str());
-    let work = service.upload(&created, Some(deadline)).await;
-    let ms = begun.elapsed().as_millis() as u64;
-    let (outcome, result) = match work {
-        Ok(uploaded) => {
-            let names = |keys: &[shared::storage::ObjectKey]| {
-                keys.iter().map(ToString::to_string).collect::<Vec<_>>()
-            };
-            tracing::info!(
-                bucket,
-                key,
-                ms,
-                stored = ?names(&uploaded.stored),
-                unchanged = ?names(&uploaded.unchanged),
-                skipped = uploaded.skipped,
-                "upload"
-            );
-            ("done", Ok(()))
-        }
-        // A panic: the same bytes would do the same again.
-        Err(UploadError::Permanent { code, message }) if code == "InternalError" => {
-            tracing::error!(
-                bucket,
-                key,
-                ms,
-                code,
-                message,
-                "upload failed by a fault of ours; it will not be tried again"
-            );
-            ("faulty", Ok(()))
-        }
-        Err(UploadError::Permanent { code, message }) => {
-            tracing::warn!(
-                bucket,
-                key,
-                ms,
-                code,
-                message,
-                "upload refused; it will not be tried again"
-            );
-            ("refused", Ok(()))
-        }
-        Err(UploadError::Transient { code, message }) => {
-            tracing::error!(
-                bucket,
-                key,
-                ms,
-                code,
-                message,
-                "upload failed; it will be tried again"
-            );
-            ("failed", Err(format!("{code}: {message} (`{key}`)")))
-        }
-    };
-    journal::upload(outcome, begun.elapsed());
-    result
 }
 
 /// When work has to end so that there is time to say so: a tenth before Lambda's own end, or a second and a half.

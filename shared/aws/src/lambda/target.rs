@@ -10,7 +10,17 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
 
-use super::front::PathEncoding;
+/// How `rawPath` of a version 2 event is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathEncoding {
+    /// It is still escaped if `requestContext.http.path` is another text, which is then the decoded one.
+    #[default]
+    Auto,
+    /// Still escaped.
+    Encoded,
+    /// Already decoded.
+    Decoded,
+}
 
 /// What `http::Uri` refuses or cuts, or what only some of its versions take. Escapes stay as they are.
 const ILLEGAL: &AsciiSet = &CONTROLS
