@@ -11,7 +11,7 @@ use auth::policy::{Action, Decision};
 use bytes::Bytes;
 use http::{Method, header};
 use percent_encoding::{CONTROLS, percent_encode};
-use rules::Rule;
+use rules::{NamedImage, Rule};
 
 use crate::authority::call::{Call, Front, header_text, response_overrides};
 use crate::authority::decide::{Ask, Decided, Who};
@@ -58,7 +58,7 @@ impl Explanation {
         for (n, stage) in text.split('|').enumerate() {
             self.line(&format!("stage {}", n + 1), stage);
         }
-        for (n, image) in rule.images().enumerate() {
+        for (n, NamedImage { image, .. }) in rule.images().enumerate() {
             // Without the query, which may hold a signature.
             let url = image.url();
             self.line(
@@ -302,7 +302,7 @@ fn explain_images(
     rule: &Rule,
     who: &Who,
 ) {
-    for (n, image) in rule.images().enumerate() {
+    for (n, NamedImage { image, .. }) in rule.images().enumerate() {
         let label = format!("image {}", n + 1);
         match authority.locate_image(n + 1, image, who, call.now) {
             Ok((name, reader)) => {

@@ -148,9 +148,12 @@ impl Animate {
 impl Interlace {
     pub(crate) fn run(self) -> Result<(), Error> {
         let stage = ImageMogr2 {
-            format: Some(rules::Format::Jpg),
-            interlace: Some(self.mode == 1),
-            strip: self.strip,
+            output: rules::Output {
+                format: Some(rules::Format::Jpg),
+                interlace: Some(self.mode == 1),
+                strip: self.strip,
+                ..rules::Output::default()
+            },
             ..ImageMogr2::default()
         };
         let options = Options {

@@ -58,10 +58,10 @@ pub(crate) fn steps(rule: &Rule) -> Vec<Step> {
 impl Ask {
     fn of(stage: &ImageMogr2) -> Self {
         Self {
-            format: stage.format,
-            interlace: stage.interlace,
-            quality: stage.quality,
-            strip: stage.strip,
+            format: stage.output.format,
+            interlace: stage.output.interlace,
+            quality: stage.output.quality,
+            strip: stage.output.strip,
             auto_orient: stage.auto_orient,
         }
     }

@@ -33,16 +33,20 @@ pub enum Error {
         name: String,
     },
     /// An operation of imageMogr2 that is not built yet.
-    #[error("{name} is not supported yet; supported are {SUPPORTED}")]
+    #[error("{name} is not supported yet; supported are {supported}")]
     UnsupportedOperation {
         /// The operation.
         name: &'static str,
+        /// What is built.
+        supported: String,
     },
     /// Not an operation of imageMogr2.
-    #[error("unknown operation `{name}`; supported are {SUPPORTED}")]
+    #[error("unknown operation `{name}`; supported are {supported}")]
     UnknownOperation {
         /// What stood there.
         name: String,
+        /// What is built.
+        supported: String,
     },
     /// An operation that takes a value stands at the end.
     #[error("`{operation}` has no value; expected {expected}")]
@@ -127,9 +131,6 @@ pub enum Error {
         number: usize,
     },
 }
-
-/// What may stand in a stage, for messages.
-const SUPPORTED: &str = "animate, interlace, format, quality, strip, auto-orient, ignore-error";
 
 impl Error {
     /// True where `ignore-error/1` answers with the original instead: values that are out of range or not understood.

@@ -5,8 +5,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 
-use crate::error::short;
-use crate::{ImageError, split_query};
+use crate::error::{ImageError, short};
+use crate::query::split_query;
 
 /// Bytes that an image URL may have; with a signature in it, about 700 are usual.
 const MAX_BYTES: usize = 4096;

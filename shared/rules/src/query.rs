@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The verbs that begin a processing rule.
 pub const VERBS: [&str; 9] = [

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::short;
-use crate::mogr;
+use crate::error::{Error, short};
+use crate::image_mogr2::ImageMogr2;
+use crate::image_url::ImageRef;
 use crate::query::VERBS;
-use crate::{Error, ImageMogr2, ImageRef};
+use crate::stage::{self, Scope};
 
 /// Stages that a rule may have.
 pub const MAX_STAGES: usize = 10;
@@ -27,6 +28,24 @@ pub struct Rule {
     stages: Vec<Stage>,
 }
 
+/// An image that a rule names, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NamedImage<'r> {
+    /// What it is used as.
+    pub role: Role,
+    /// The image.
+    pub image: &'r ImageRef,
+}
+
+/// What an image that a rule names is used as. Limits go by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A frame of an animation.
+    Frame,
+    /// A mark that is laid over a picture.
+    Watermark,
+}
+
 impl Rule {
     /// Reads the text of a rule: percent escapes already read, no `?` before it.
     ///
@@ -37,6 +56,16 @@ impl Rule {
     /// [`Error`] with what was found and what is allowed. An error that `ignore-error/1` must not hide comes before
     /// one that it hides, wherever the two stand; otherwise the first one from the left.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::parse_in(text, Scope::Built)
+    }
+
+    /// As [`Rule::parse`], and operations that are not built as well: tests hold their grammar by it.
+    #[doc(hidden)]
+    pub fn parse_unbuilt(text: &str) -> Result<Self, Error> {
+        Self::parse_in(text, Scope::All)
+    }
+
+    fn parse_in(text: &str, scope: Scope) -> Result<Self, Error> {
         let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
         if text.is_empty() {
             return Err(Error::Empty);
@@ -51,7 +80,7 @@ impl Rule {
         let mut stages = Vec::with_capacity(found);
         let mut suppressible = None;
         for (index, stage) in text.split('|').enumerate() {
-            match parse_stage(stage, index + 1) {
+            match parse_stage(stage, index + 1, scope) {
                 Ok(stage) => stages.push(stage),
                 Err(error) if error.is_suppressible() => {
                     suppressible.get_or_insert(error);
@@ -75,11 +104,15 @@ impl Rule {
     }
 
     /// Every image that the rule names, stage after stage, in its order and with its duplicates.
-    pub fn images(&self) -> impl Iterator<Item = &ImageRef> {
+    pub fn images(&self) -> impl Iterator<Item = NamedImage<'_>> {
         self.stages
             .iter()
             .filter_map(|Stage::ImageMogr2(stage)| stage.animate.as_ref())
             .flat_map(|animate| &animate.images)
+            .map(|image| NamedImage {
+                role: Role::Frame,
+                image,
+            })
     }
 
     /// True where any stage has `ignore-error/1`.
@@ -105,11 +138,11 @@ impl Rule {
     }
 }
 
-fn parse_stage(text: &str, number: usize) -> Result<Stage, Error> {
+fn parse_stage(text: &str, number: usize, scope: Scope) -> Result<Stage, Error> {
     let mut segments = text.split('/').filter(|s| !s.is_empty());
     match segments.next() {
         None => Err(Error::EmptyStage { stage: number }),
-        Some("imageMogr2") => mogr::parse(segments).map(Stage::ImageMogr2),
+        Some("imageMogr2") => stage::parse(segments, scope).map(Stage::ImageMogr2),
         Some(verb) => Err(match VERBS.iter().find(|name| **name == verb) {
             Some(name) => Error::UnsupportedStage { name },
             None => Error::UnknownStage { name: short(verb) },
@@ -178,6 +211,26 @@ mod tests {
     }
 
     #[test]
+    fn keeps_the_order_of_transforms() {
+        let reads = |text: &str| {
+            Rule::parse_unbuilt(text)
+                .map(|rule| rule.to_string())
+                .map_err(|e| e.to_string())
+        };
+        let turned = "imageMogr2/rotate/270/flip/vertical/rotate/1/strip";
+        assert_eq!(
+            reads("imageMogr2/strip/rotate/-90/rotate/360/flip/Vertical/rotate/01"),
+            Ok(turned.to_owned())
+        );
+        assert_eq!(reads(turned), Ok(turned.to_owned()));
+        for value in ["12.5", "361", "-361", "--1", "+1"] {
+            let error = reads(&format!("imageMogr2/rotate/{value}")).unwrap_err();
+            let expected = "rotate: expected whole degrees, clockwise, -360 to 360, found";
+            assert_eq!(error, format!("{expected} `{value}`"));
+        }
+    }
+
+    #[test]
     fn reads_animate_in_either_order() {
         let canonical = format!("imageMogr2/animate/duration/50/images/{ONE}/{ONE}");
         reads(
@@ -189,7 +242,7 @@ mod tests {
             &format!("imageMogr2/animate/duration/50/images/{ONE}/ignore-error/1"),
         );
         let rule = Rule::parse(&format!("imageMogr2/interlace/1|{canonical}")).unwrap();
-        let urls: Vec<&str> = rule.images().map(ImageRef::text).collect();
+        let urls: Vec<&str> = rule.images().map(|named| named.image.text()).collect();
         assert_eq!(urls, ["http://host/2.jpg"; 2]);
     }
 
@@ -272,12 +325,12 @@ mod tests {
         refuses(
             "imageMogr2/thumbnail/!50p",
             "thumbnail is not supported yet; supported are \
-             animate, interlace, format, quality, strip, auto-orient, ignore-error",
+             animate, format, interlace, quality, strip, auto-orient, ignore-error",
         );
         refuses(
             "imageMogr2/thumbnall/!50p",
             "unknown operation `thumbnall`; supported are \
-             animate, interlace, format, quality, strip, auto-orient, ignore-error",
+             animate, format, interlace, quality, strip, auto-orient, ignore-error",
         );
         refuses(
             "imageView2/2/w/500",

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
-use rules::{Animate, Format, ImageMogr2, ImageRef, Quality, Rule, Stage, split_query};
+use rules::{Animate, Format, ImageMogr2, ImageRef, Output, Quality, Rule, Stage, split_query};
 
 fn image() -> impl Strategy<Value = ImageRef> {
     "https?://[a-z]([a-z0-9-]{0,8}[a-z0-9])?(\\.[a-z]{1,4}){0,2}(:[1-9][0-9]{0,3})?/[^\\p{C}\\\\#?%]{1,12}(\\?[a-z0-9=&]{0,9})?"
@@ -28,13 +28,15 @@ fn still() -> impl Strategy<Value = ImageMogr2> {
     let interlace = prop::option::of(any::<bool>());
     (format, interlace, quality, any::<[bool; 3]>()).prop_map(
         |(format, interlace, quality, [strip, auto_orient, ignore_error])| ImageMogr2 {
-            animate: None,
-            format,
-            interlace,
-            quality,
-            strip,
+            output: Output {
+                format,
+                interlace,
+                quality,
+                strip,
+            },
             auto_orient,
             ignore_error,
+            ..ImageMogr2::default()
         },
     )
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auth::policy::Action;
-use rules::{ImageRef, ImageUrl, Rule};
+use rules::{ImageRef, ImageUrl, NamedImage, Rule};
 
 use super::Authority;
 use super::call::{Call, covers};
@@ -54,7 +54,7 @@ impl Authority {
     ) -> Result<Vec<SourceName>, Error> {
         let mut seen: HashMap<&ImageRef, SourceName> = HashMap::new();
         let mut located = Vec::new();
-        for (n, image) in rule.images().enumerate() {
+        for (n, NamedImage { image, .. }) in rule.images().enumerate() {
             if let Some(known) = seen.get(image) {
                 located.push(known.clone());
                 continue;

@@ -216,7 +216,7 @@ async fn original(
 fn likely_type(rule: &Rule) -> Option<&'static str> {
     rule.stages().iter().rev().find_map(|stage| {
         let Stage::ImageMogr2(stage) = stage;
-        match stage.format {
+        match stage.output.format {
             Some(Format::Jpg) => Some("image/jpeg"),
             Some(Format::Png) => Some("image/png"),
             None => stage.animate.as_ref().map(|_| "image/gif"),

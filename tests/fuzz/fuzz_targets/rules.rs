@@ -23,7 +23,7 @@ fn check(rule: &Rule) {
     assert!(again == *rule, "{written}");
     assert!(again.to_string() == written, "{written}");
     assert_eq!(rule.ignore_error(), again.ignore_error());
-    for image in rule.images() {
+    for rules::NamedImage { image, .. } in rule.images() {
         let again = rules::ImageRef::from_base64(&image.to_base64()).expect("we wrote it");
         assert_eq!(again.text(), image.text());
     }
