@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use raster::Watch;
-use rules::Rule;
+use rules::{Role, Rule};
 
 use crate::animate::{self, Still};
 use crate::error::Error;
@@ -55,10 +55,15 @@ pub fn prepare(
     }
     let steps = plan::steps(rule);
     let mut infos = Vec::with_capacity(expected);
+    let roles: Vec<Role> = rule.images().map(|named| named.role).collect();
     for (index, bytes) in sources.iter().enumerate() {
         let info = limits.accept(bytes).and_then(|info| {
-            // The object may become a frame on the way; images must be frames as they are.
-            if index > 0 || matches!(steps.first(), Some(Step::Animate { .. })) {
+            // The object may become a frame on the way; images that are frames must be so as they are.
+            let is_frame = match index.checked_sub(1) {
+                Some(image) => roles[image] == Role::Frame,
+                None => matches!(steps.first(), Some(Step::Animate { .. })),
+            };
+            if is_frame {
                 limits.check_frame(&info)?;
             }
             Ok(info)
