@@ -253,8 +253,9 @@ mod x86_v3 {
 mod tests {
     use proptest::prelude::*;
 
+    use raster::Simd;
+
     use super::*;
-    use crate::Simd;
 
     proptest! {
         #[test]

@@ -63,3 +63,13 @@ pub enum Error {
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }
+
+/// A refusal of what breaks the standard.
+pub(crate) fn malformed<T>(what: impl Into<String>) -> Result<T, Error> {
+    Err(Error::Malformed(what.into()))
+}
+
+/// A refusal of what is in order, but not read here.
+pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, Error> {
+    Err(Error::Unsupported(what.into()))
+}

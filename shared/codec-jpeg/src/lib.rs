@@ -6,40 +6,31 @@
 #![allow(clippy::inline_always)]
 
 mod bits;
+mod codes;
 mod coefficients;
-mod color;
 mod default_tables;
-mod downsample;
-mod encoder;
-mod entropy;
 mod error;
-mod fdct;
-mod header;
 mod huffman;
-mod marker;
 mod memory;
-mod metadata;
 mod options;
-mod planes;
-mod progressive;
-mod quantization;
-mod rate_distortion;
-mod scan;
-mod search;
-mod sequential;
+mod picture;
+mod pixels;
+mod quality;
+mod read;
 #[doc(hidden)]
 pub mod stages;
 mod transcode;
 mod write;
+mod zigzag;
 
-pub use encoder::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode};
 pub use error::Error;
-pub use header::{ComponentInfo, Header, read_header};
-pub use marker::check_limits;
 pub use options::{
     Damage, Density, DensityUnit, EncodeOptions, Limits, Metadata, Process, Sampling, Scans,
     TranscodeOptions,
 };
-pub use quantization::estimate_quality;
+pub use pixels::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode};
+pub use quality::estimate_quality;
 pub use raster::Simd;
+pub use read::header::{ComponentInfo, Header, read_header};
+pub use read::structure::check_limits;
 pub use transcode::{Transcoded, transcode};

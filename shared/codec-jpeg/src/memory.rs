@@ -1,7 +1,7 @@
 //! What the work takes of memory, told from the frame before it begins and from the coefficients while they come.
 
-use crate::Error;
 use crate::coefficients::Component;
+use crate::error::Error;
 
 /// Bytes that a block takes beside its AC coefficients: [`Component`]'s masks, signs, corrections, place and DC
 /// coefficient, and three tokens (DC and the end, in two scans at most).

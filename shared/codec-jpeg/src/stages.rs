@@ -1,17 +1,19 @@
 //! The stages of transcoder and encoder one by one, for benches. Not part of the interface.
 
-use raster::{Kernel, Unwatched};
+use raster::{Kernel, Simd, Unwatched};
 
 use crate::bits::write_tokens;
 use crate::coefficients::Component;
-use crate::entropy::{Counts, Tokens};
-use crate::fdct::forward;
-use crate::quantization::{ZIGZAG, quantizers};
-use crate::rate_distortion::Quantizer;
-use crate::scan::{Scan, standard};
-use crate::transcode::{self, read_picture};
-use crate::write::{Color, Picture, Rows, code_scan};
-use crate::{Error, Simd};
+use crate::error::Error;
+use crate::picture::{Color, Picture};
+use crate::pixels::fdct::forward;
+use crate::pixels::quantization::quantizers;
+use crate::pixels::rate_distortion::Quantizer;
+use crate::read::read_picture;
+use crate::write::code::{Rows, code_scan};
+use crate::write::scan::{Scan, standard};
+use crate::write::sink::{Counts, Tokens};
+use crate::zigzag::ZIGZAG;
 
 /// What each stage works on, made of one JPEG; each stage gives a number that depends on all it did.
 pub struct Stages {
@@ -71,7 +73,7 @@ impl Stages {
 
     /// The source's markers and entropy-coded data to packed coefficients.
     pub fn decode(&self) -> u64 {
-        let read = transcode::read_picture(&self.source, self.kernel);
+        let read = read_picture(&self.source, self.kernel);
         read.map_or(0, |picture| picture.components[0].coefficients())
     }
 

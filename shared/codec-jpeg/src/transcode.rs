@@ -2,15 +2,14 @@
 
 use raster::{Kernel, Size, Watch};
 
-use crate::coefficients::Component;
-use crate::header::{color, process};
-use crate::huffman::{RunTable, Specification, SymbolTable};
-use crate::marker::{Extent, FrameHeader, SOF2, ScanHeader, Step, Structure, malformed};
+use crate::codes::SOF2;
+use crate::error::Error;
 use crate::memory::Budget;
-use crate::progressive::{self, Plane};
-use crate::sequential::{self, Part};
-use crate::write::{Picture, WriteOptions, write};
-use crate::{Damage, Error, Process, TranscodeOptions, default_tables, metadata};
+use crate::options::{Process, TranscodeOptions};
+use crate::read::header::process;
+use crate::read::structure::{Extent, Structure};
+use crate::read::{decode, metadata};
+use crate::write::{WriteOptions, write};
 
 /// What [`transcode`] made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,279 +75,95 @@ pub fn transcode(
     })
 }
 
-/// The tables that are in force at a point of the file.
-#[derive(Default)]
-struct Tables {
-    /// By class and slot.
-    huffman: [[Option<Specification>; 4]; 2],
-    quantization: [Option<[u16; 64]>; 4],
-    restart_interval: u16,
-}
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use raster::{Simd, Unwatched};
 
-impl Tables {
-    fn huffman(&self, class: usize, slot: u8) -> Result<&Specification, Error> {
-        match &self.huffman[class][usize::from(slot)] {
-            Some(table) => Ok(table),
-            None => malformed(format!(
-                "a scan uses {} Huffman table {slot}, which is not defined",
-                ["DC", "AC"][class]
-            )),
-        }
-    }
-}
+    use super::*;
+    use crate::coefficients::Component;
+    use crate::options::Scans;
+    use crate::picture::{Color, Picture};
+    use crate::read::read_picture;
 
-/// Decodes all scans; with true if nothing was damaged.
-fn decode(
-    structure: &Structure,
-    damage: Damage,
-    kernel: Kernel,
-    budget: Budget,
-    watch: &dyn Watch,
-) -> Result<(Picture, bool), Error> {
-    let frame = &structure.frame;
-    let mut tables = Tables::default();
-    let mut whole = structure.intact;
-    if !structure
-        .steps
-        .iter()
-        .any(|step| matches!(step, Step::Huffman(..)))
-    {
-        for (class, slot, table) in default_tables::all() {
-            tables.huffman[usize::from(class)][usize::from(slot)] = Some(table);
-        }
-        // Not every reader knows them.
-        whole = false;
-    }
-    let mut scans = Decoding {
-        frame,
-        kernel,
-        damage,
-        budget,
-        quantization: [None; 4],
-        components: Vec::new(),
-        planes: Vec::new(),
-    };
-    for (index, part) in frame.components.iter().enumerate() {
-        if frame.marker == SOF2 {
-            scans.planes.push(Plane::new(frame.blocks(index)));
-        } else {
-            scans
-                .components
-                .push(component(frame, index, part.quantization));
-        }
-    }
-    for step in &structure.steps {
-        match step {
-            Step::Huffman(class, slot, table) => {
-                tables.huffman[usize::from(*class)][usize::from(*slot)] = Some(table.clone());
-            }
-            Step::Quantization(slot, table) => {
-                tables.quantization[usize::from(*slot)] = Some(*table);
-            }
-            Step::RestartInterval(mcus) => tables.restart_interval = *mcus,
-            Step::Scan(scan, data) => match scans.decode(scan, data, &tables, watch) {
-                Ok(good) => whole &= good,
-                // What came before can be shown.
-                Err(Error::Malformed(_))
-                    if damage == Damage::Keep && scans.quantization[0].is_some() =>
-                {
-                    whole = false;
-                    break;
-                }
-                Err(error) => return Err(error),
-            },
-        }
-    }
-    let Decoding {
-        quantization,
-        mut components,
-        planes,
-        ..
-    } = scans;
-    if quantization[0].is_none() {
-        return malformed("there is no scan of the first component");
-    }
-    let missing = (0..frame.components.len()).find(|&index| quantization[index].is_none());
-    if damage == Damage::Refuse {
-        if let Some(index) = missing {
-            return malformed(format!(
-                "there is no scan of component {}",
-                frame.components[index].id
-            ));
-        }
-        // Every block of a sequential picture is there by now; of a progressive one, scans may be missing.
-        if !structure.has_eoi && frame.marker == SOF2 {
-            return malformed("it is cut off: there is no EOI");
-        }
-    }
-    for (index, plane) in planes.into_iter().enumerate() {
-        components.push(component(frame, index, 0));
-        for row in 0..plane.height {
-            watch.check()?;
-            budget.check(&components)?;
-            for at in row * plane.width..(row + 1) * plane.width {
-                components[index].set(kernel, at, &plane.blocks[at]);
-            }
-        }
-    }
-    let (slots, quantization) = assign_tables(frame, &quantization);
-    for (component, slot) in components.iter_mut().zip(slots) {
-        component.quantization = slot;
-    }
-    let picture = Picture {
-        size: frame.size,
-        components,
-        quantization,
-        color: color(frame, &structure.segments[..structure.leading]),
-    };
-    Ok((picture, whole))
-}
-
-fn component(frame: &FrameHeader, index: usize, quantization: u8) -> Component {
-    let part = &frame.components[index];
-    // Sampling factors are relative: a single component has none, whatever it declares.
-    let sampling = if frame.components.len() == 1 {
-        (1, 1)
-    } else {
-        (part.h, part.v)
-    };
-    Component::new(part.id, sampling, quantization, frame.blocks(index))
-}
-
-/// The scans that were decoded so far.
-struct Decoding<'f> {
-    frame: &'f FrameHeader,
-    kernel: Kernel,
-    damage: Damage,
-    budget: Budget,
-    /// The quantization table of each component that was in a scan.
-    quantization: [Option<[u16; 64]>; 4],
-    /// Of a sequential frame.
-    components: Vec<Component>,
-    /// Of a progressive one.
-    planes: Vec<Plane>,
-}
-
-impl Decoding<'_> {
-    /// Decodes one more; true if nothing was damaged.
-    fn decode(
-        &mut self,
-        scan: &ScanHeader,
-        data: &[u8],
-        tables: &Tables,
-        watch: &dyn Watch,
-    ) -> Result<bool, Error> {
-        let mut quantization = self.quantization;
-        let mut first = 0;
-        for &(index, _, _) in &scan.components {
-            // A component's table is the one in force at its first scan.
-            if quantization[index].is_none() {
-                let slot = self.frame.components[index].quantization;
-                let Some(table) = tables.quantization[usize::from(slot)] else {
-                    return malformed(format!("quantization table {slot} is not defined"));
+    /// A picture of `shapes` components, with blocks from `seeds`.
+    fn picture(size: Size, shapes: &[(u8, u8)], seeds: &[i16]) -> Picture {
+        let (h_max, v_max) = shapes.iter().fold((1, 1), |max, shape| {
+            (max.0.max(shape.0), max.1.max(shape.1))
+        });
+        let kernel = Kernel::detect(Simd::Auto);
+        let mut seeds = seeds.iter().cycle();
+        let components = (1..)
+            .zip(shapes)
+            .map(|(id, &(h, v))| {
+                let along = |side: u32, factor, max| {
+                    (side * u32::from(factor)).div_ceil(8 * u32::from(max)) as usize
                 };
-                quantization[index] = Some(table);
-                first += 1;
-            }
-        }
-        if self.frame.marker == SOF2 {
-            let symbols = progressive_tables(scan, tables)?;
-            self.quantization = quantization;
-            let symbols: Vec<&SymbolTable> = symbols.iter().collect();
-            return progressive::decode(
-                data,
-                self.frame,
-                scan,
-                &symbols,
-                tables.restart_interval,
-                &mut self.planes,
-                self.damage,
-                watch,
-            );
-        }
-        if first < scan.components.len() {
-            return malformed("a component is in two scans of a sequential picture");
-        }
-        // Components share tables; each is made once.
-        let mut dc: [Option<SymbolTable>; 4] = Default::default();
-        let mut ac: [Option<RunTable>; 4] = Default::default();
-        for &(_, dc_slot, ac_slot) in &scan.components {
-            dc[usize::from(dc_slot)] = Some(SymbolTable::new(tables.huffman(0, dc_slot)?));
-            ac[usize::from(ac_slot)] = Some(RunTable::new(tables.huffman(1, ac_slot)?));
-        }
-        self.quantization = quantization;
-        let parts: Vec<Part> = scan
-            .components
-            .iter()
-            .filter_map(|&(index, dc_slot, ac_slot)| {
-                Some(Part {
-                    index,
-                    dc: dc[usize::from(dc_slot)].as_ref()?,
-                    ac: ac[usize::from(ac_slot)].as_ref()?,
-                })
+                let (width, height) = (along(size.width, h, h_max), along(size.height, v, v_max));
+                let mut component = Component::new(id, (h, v), 0, (width, height));
+                for index in 0..width * height {
+                    let mut block = [0i16; 64];
+                    let mut k = 0usize;
+                    while k < 64 {
+                        let seed = *seeds.next().expect("it goes round");
+                        block[k] = seed >> (k / 6).min(9);
+                        k += 1 + usize::from(seed.unsigned_abs() % 23);
+                    }
+                    component.set(kernel, index, &block);
+                }
+                component
             })
             .collect();
-        sequential::decode(
-            data,
-            self.frame,
-            &parts,
-            tables.restart_interval,
-            &mut self.components,
-            self.kernel,
-            self.damage,
-            self.budget,
-            watch,
-        )
-    }
-}
-
-/// A table for each component of a first DC scan, one for an AC scan, none for a refining DC scan.
-fn progressive_tables(scan: &ScanHeader, tables: &Tables) -> Result<Vec<SymbolTable>, Error> {
-    let mut symbols = Vec::new();
-    for &(_, dc, ac) in &scan.components {
-        if scan.ss > 0 {
-            symbols.push(SymbolTable::new(tables.huffman(1, ac)?));
-        } else if scan.ah == 0 {
-            symbols.push(SymbolTable::new(tables.huffman(0, dc)?));
+        Picture {
+            size,
+            components,
+            quantization: [[1; 64]; 4],
+            color: Color::YCbCr,
         }
     }
-    Ok(symbols)
-}
 
-/// Gives each component a slot with its table: the one it had, unless the table there was redefined for another.
-fn assign_tables(
-    frame: &FrameHeader,
-    wanted: &[Option<[u16; 64]>; 4],
-) -> ([u8; 4], [[u16; 64]; 4]) {
-    let mut slots = [0; 4];
-    let mut tables: [Option<[u16; 64]>; 4] = [None; 4];
-    for (index, component) in frame.components.iter().enumerate() {
-        // A component that was never sent is gray under any table.
-        let table = wanted[index].unwrap_or([1; 64]);
-        let fits = |slot: &usize| tables[*slot].is_none_or(|other| other == table);
-        let own = usize::from(component.quantization);
-        let slot = std::iter::once(own)
-            .chain(0..4)
-            .find(fits)
-            .expect("there are as many slots as components");
-        tables[slot] = Some(table);
-        slots[index] = slot as u8;
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_is_written_is_read_back(
+            (width, height) in (1u32..90, 1u32..90),
+            shape in prop_oneof![
+                Just(vec![(1, 1)]),
+                Just(vec![(2, 2), (1, 1), (1, 1)]),
+                Just(vec![(2, 1), (1, 1), (1, 1)]),
+                Just(vec![(1, 2), (2, 1), (1, 1)]),
+                Just(vec![(4, 4), (1, 1), (2, 2)]),
+            ],
+            seeds in proptest::collection::vec(-1023i16..=1023, 1..3000),
+        ) {
+            let picture = picture(Size::new(width, height), &shape, &seeds);
+            for process in [Process::Baseline, Process::Progressive] {
+                for scans in [Scans::Standard, Scans::Smallest] {
+                    let options = WriteOptions {
+                        process,
+                        scans,
+                        kernel: Kernel::Portable,
+                        threads: 1,
+                    };
+                    let file = write(&picture, [&[]; 2], options, &Unwatched).expect("nobody stops it");
+                    let read = read_picture(&file, Kernel::Portable).expect("it was written by us");
+                    prop_assert_eq!(read.components.len(), picture.components.len());
+                    for (read, written) in read.components.iter().zip(&picture.components) {
+                        prop_assert_eq!(&read.dc, &written.dc);
+                        prop_assert_eq!(&read.masks, &written.masks);
+                        prop_assert_eq!(&read.signs, &written.signs);
+                        prop_assert_eq!(&read.corrections, &written.corrections);
+                        for (index, mask) in read.masks[0].iter().enumerate() {
+                            let count = mask.count_ones() as usize;
+                            let values = |component: &Component| {
+                                let start = component.starts[index] as usize;
+                                component.values[start..start + count].to_vec()
+                            };
+                            prop_assert_eq!(values(read), values(written));
+                        }
+                    }
+                }
+            }
+        }
     }
-    (slots, tables.map(|table| table.unwrap_or([1; 64])))
-}
-
-/// The coefficients of a whole file, for tests and benches.
-pub(crate) fn read_picture(source: &[u8], kernel: Kernel) -> Result<Picture, Error> {
-    let limits = crate::Limits::default();
-    let structure = Structure::parse(source, Extent::Whole, Damage::Refuse, &limits)?;
-    let blocks = structure.frame.total_blocks();
-    let budget = Budget::new(blocks, true, 1, limits.max_bytes)?;
-    let (picture, _) = decode(
-        &structure,
-        Damage::Refuse,
-        kernel,
-        budget,
-        &raster::Unwatched,
-    )?;
-    Ok(picture)
 }

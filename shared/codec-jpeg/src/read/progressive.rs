@@ -4,9 +4,10 @@
 use raster::Watch;
 
 use crate::bits::{BitReader, Restart};
+use crate::error::{Error, malformed};
 use crate::huffman::{SymbolTable, extend};
-use crate::marker::{FrameHeader, ScanHeader, malformed};
-use crate::{Damage, Error};
+use crate::options::Damage;
+use crate::read::frame::{FrameHeader, ScanHeader};
 
 /// A component's coefficients, in zigzag order within each block.
 pub(crate) struct Plane {

@@ -4,8 +4,8 @@
 //! Huffman tables, and one pass from the highest frequency down decides: no search, a few operations for each
 //! coefficient other than zero.
 
-use crate::fdct::SCALE;
-use crate::quantization::{MAX_MAGNITUDE, ZIGZAG};
+use crate::pixels::fdct::SCALE;
+use crate::zigzag::ZIGZAG;
 
 /// Position in zigzag order of each coefficient in the transform's order, `8 * u + v`.
 const ZIGZAG_OF: [u8; 64] = {
@@ -69,6 +69,9 @@ const UNIT: f32 = 65_536.0;
 
 /// The most that anything costs, in squared quantization steps.
 const DEAR: f32 = 20.0;
+
+/// The largest magnitude of a quantized AC coefficient (T.81, table F.2: size category 10).
+const MAX_MAGNITUDE: f32 = 1023.0;
 
 /// Bits that a size category more takes, with its longer code.
 const CATEGORY_BITS: f32 = 2.5;

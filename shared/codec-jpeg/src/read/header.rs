@@ -2,10 +2,13 @@
 
 use raster::Size;
 
-use crate::marker::{Extent, FrameHeader, SOF2, Segment, Step, Structure};
-use crate::quantization::estimate_quality;
-use crate::write::Color;
-use crate::{Damage, Error, Limits, Process};
+use crate::codes::SOF2;
+use crate::error::Error;
+use crate::options::{Damage, Limits, Process};
+use crate::picture::Color;
+use crate::quality::estimate_quality;
+use crate::read::frame::FrameHeader;
+use crate::read::structure::{Extent, Segment, Step, Structure};
 
 /// A component of a JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

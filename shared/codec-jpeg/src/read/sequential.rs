@@ -6,10 +6,11 @@ use raster::{Kernel, Watch};
 
 use crate::bits::{BitReader, Restart};
 use crate::coefficients::Component;
+use crate::error::{Error, malformed};
 use crate::huffman::{END, LAST, NO_VALUE, RUN_SHIFT, RunTable, SymbolTable, extend};
-use crate::marker::{FrameHeader, malformed};
 use crate::memory::Budget;
-use crate::{Damage, Error};
+use crate::options::Damage;
+use crate::read::frame::FrameHeader;
 
 /// A component in a scan.
 pub(crate) struct Part<'t> {

@@ -3,10 +3,10 @@
 use raster::{Frame, Kernel, Layout};
 
 use crate::coefficients::Component;
-use crate::color::{Rgb, chroma, luma, split};
-use crate::downsample::{halve_row, halve_rows};
-use crate::fdct::forward;
-use crate::rate_distortion::{Quantized, Quantizer};
+use crate::pixels::color::{Rgb, chroma, luma, split};
+use crate::pixels::downsample::{halve_row, halve_rows};
+use crate::pixels::fdct::forward;
+use crate::pixels::rate_distortion::{Quantized, Quantizer};
 
 /// Where a component's samples lie in a row of MCUs.
 #[derive(Clone, Debug)]

@@ -1,40 +1,26 @@
-//! Writes a picture's coefficients as a file: the interface that the transcoder and the pixel encoder share.
+//! The one way out: a picture's coefficients to a JPEG file, whether they came from a file or from pixels.
 //!
 //! A picture is filled block by block ([`Component::set`](crate::coefficients::Component::set), or
 //! [`Component::keep`](crate::coefficients::Component::keep) where the values and their mask are already there), and
 //! then written as a whole by [`write()`].
 
-use raster::{Kernel, Size, Watch, parallel};
+pub(crate) mod code;
+mod entropy;
+pub(crate) mod scan;
+mod search;
+pub(crate) mod sink;
+
+use raster::{Kernel, Watch, parallel};
 
 use crate::bits::write_tokens;
-use crate::coefficients::Component;
-use crate::entropy::{self, Band, Counts, Grid, Sink, Tokens};
+use crate::codes::{DQT, SOF0, SOF2, SOS};
+use crate::error::Error;
 use crate::huffman::optimal;
-use crate::marker::{DQT, SOF0, SOF2, SOS};
-use crate::scan::{Scan, interleaved, standard};
-use crate::{Error, Process, Scans, search};
-
-/// A picture in quantized coefficients.
-pub(crate) struct Picture {
-    pub(crate) size: Size,
-    /// One to four of them.
-    pub(crate) components: Vec<Component>,
-    /// Quantization tables in zigzag order; components name them by index.
-    pub(crate) quantization: [[u16; 64]; 4],
-    /// What the components mean, which decides over tables and scripts.
-    pub(crate) color: Color,
-}
-
-/// What the components of a picture are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Color {
-    /// Y, Cb, Cr.
-    YCbCr,
-    /// Y, Cb, Cr and K.
-    Ycck,
-    /// Anything else.
-    Other,
-}
+use crate::options::{Process, Scans};
+use crate::picture::{Color, Picture};
+use crate::write::code::{Rows, code_scan, tables_of};
+use crate::write::scan::{Scan, interleaved, standard};
+use crate::write::sink::{Counts, Tokens};
 
 /// How [`write()`] works.
 #[derive(Clone, Copy)]
@@ -47,29 +33,6 @@ pub(crate) struct WriteOptions {
 }
 
 impl Picture {
-    /// The largest sampling factors.
-    fn largest(&self) -> (u32, u32) {
-        let of = |factor: fn(&Component) -> u8| {
-            u32::from(self.components.iter().map(factor).max().unwrap_or(1))
-        };
-        (of(|c| c.h), of(|c| c.v))
-    }
-
-    pub(crate) fn grid(&self) -> Grid {
-        let (h, v) = self.largest();
-        Grid {
-            columns: self.size.width.div_ceil(8 * h) as usize,
-            rows: self.size.height.div_ceil(8 * v) as usize,
-        }
-    }
-
-    pub(crate) fn blocks_in_mcu(&self) -> usize {
-        self.components
-            .iter()
-            .map(|c| usize::from(c.h) * usize::from(c.v))
-            .sum()
-    }
-
     /// The second byte of the frame header's marker.
     pub(crate) fn frame_marker(&self, process: Process) -> u8 {
         match process {
@@ -83,11 +46,6 @@ impl Picture {
                 SOF0 + u8::from(wide)
             }
         }
-    }
-
-    /// The slot of a component's Huffman tables, as libjpeg gives them: 0 for luma and black, 1 for chroma.
-    fn table_slot(&self, index: usize) -> u8 {
-        u8::from(self.color != Color::Other && (index == 1 || index == 2))
     }
 
     /// The groups of components that scans of all of them are cut into.
@@ -262,80 +220,6 @@ fn is_wide(table: &[u16; 64]) -> bool {
     table.iter().any(|&entry| entry > 255)
 }
 
-/// Which block rows are looked at, of AC scans; others always take all.
-#[derive(Clone, Copy)]
-pub(crate) struct Rows {
-    pub(crate) first: usize,
-    pub(crate) step: usize,
-}
-
-impl Rows {
-    pub(crate) const ALL: Self = Self { first: 0, step: 1 };
-}
-
-/// Sends the symbols and bits of `scan` to `sink`.
-pub(crate) fn code_scan<S: Sink>(
-    picture: &Picture,
-    scan: &Scan,
-    kernel: Kernel,
-    rows: Rows,
-    sink: &mut S,
-    watch: &dyn Watch,
-) -> Result<(), Error> {
-    let components: Vec<&Component> = scan
-        .components
-        .iter()
-        .map(|&index| &picture.components[index])
-        .collect();
-    let grid = picture.grid();
-    let mut slots = [0; 4];
-    for (slot, &index) in slots.iter_mut().zip(&scan.components) {
-        *slot = u32::from(picture.table_slot(index));
-    }
-    let band = Band {
-        ss: scan.ss,
-        se: scan.se,
-        al: scan.al,
-    };
-    let height = components[0].height;
-    let rows = (rows.first.min(height - 1)..height).step_by(rows.step);
-    match (scan.ss, scan.se, scan.ah) {
-        (0, 0, 0) => entropy::first_dc(&components, &slots, scan.al, grid, sink, watch)?,
-        (0, 0, _) => entropy::refine_dc(&components, scan.al, grid, sink, watch)?,
-        (0, _, _) => {
-            // AC tables are counted behind the DC tables.
-            let tables = slots.map(|slot| (slot, slot + 2));
-            entropy::sequential(&components, &tables, grid, sink, watch)?;
-        }
-        (_, _, 0) => entropy::first_ac(kernel, components[0], band, rows, sink, watch)?,
-        _ => entropy::refine_ac(kernel, components[0], band, rows, sink, watch)?,
-    }
-    Ok(())
-}
-
-/// The tables of a scan: where its symbols are counted, class and slot.
-pub(crate) fn tables_of(picture: &Picture, scan: &Scan) -> Vec<(usize, u8, u8)> {
-    let mut tables = Vec::new();
-    for &index in &scan.components {
-        let slot = picture.table_slot(index);
-        if scan.ss == 0 && scan.ah == 0 {
-            tables.push((usize::from(slot), 0, slot));
-        }
-        if scan.ss == 0 && scan.se > 0 {
-            tables.push((usize::from(slot) + 2, 1, slot));
-        } else if scan.se > 0 {
-            tables.push((0, 1, slot));
-        }
-    }
-    let mut seen = Vec::new();
-    tables.retain(|table| {
-        let new = !seen.contains(table);
-        seen.push(*table);
-        new
-    });
-    tables
-}
-
 /// A scan with the optimal tables before it.
 fn write_scan(
     picture: &Picture,
@@ -374,95 +258,4 @@ fn write_scan(
     out.reserve((bits / 8 + bits / 1024) as usize + 8192);
     write_tokens(kernel, tokens.tokens(), &codes, &mut out);
     Ok(out)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use raster::Unwatched;
-
-    use super::*;
-    use crate::Simd;
-    use crate::transcode::read_picture;
-
-    /// A picture of `shapes` components, with blocks from `seeds`.
-    fn picture(size: Size, shapes: &[(u8, u8)], seeds: &[i16]) -> Picture {
-        let (h_max, v_max) = shapes.iter().fold((1, 1), |max, shape| {
-            (max.0.max(shape.0), max.1.max(shape.1))
-        });
-        let kernel = Kernel::detect(Simd::Auto);
-        let mut seeds = seeds.iter().cycle();
-        let components = (1..)
-            .zip(shapes)
-            .map(|(id, &(h, v))| {
-                let along = |side: u32, factor, max| {
-                    (side * u32::from(factor)).div_ceil(8 * u32::from(max)) as usize
-                };
-                let (width, height) = (along(size.width, h, h_max), along(size.height, v, v_max));
-                let mut component = Component::new(id, (h, v), 0, (width, height));
-                for index in 0..width * height {
-                    let mut block = [0i16; 64];
-                    let mut k = 0usize;
-                    while k < 64 {
-                        let seed = *seeds.next().expect("it goes round");
-                        block[k] = seed >> (k / 6).min(9);
-                        k += 1 + usize::from(seed.unsigned_abs() % 23);
-                    }
-                    component.set(kernel, index, &block);
-                }
-                component
-            })
-            .collect();
-        Picture {
-            size,
-            components,
-            quantization: [[1; 64]; 4],
-            color: Color::YCbCr,
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-        #[test]
-        fn what_is_written_is_read_back(
-            (width, height) in (1u32..90, 1u32..90),
-            shape in prop_oneof![
-                Just(vec![(1, 1)]),
-                Just(vec![(2, 2), (1, 1), (1, 1)]),
-                Just(vec![(2, 1), (1, 1), (1, 1)]),
-                Just(vec![(1, 2), (2, 1), (1, 1)]),
-                Just(vec![(4, 4), (1, 1), (2, 2)]),
-            ],
-            seeds in proptest::collection::vec(-1023i16..=1023, 1..3000),
-        ) {
-            let picture = picture(Size::new(width, height), &shape, &seeds);
-            for process in [Process::Baseline, Process::Progressive] {
-                for scans in [Scans::Standard, Scans::Smallest] {
-                    let options = WriteOptions {
-                        process,
-                        scans,
-                        kernel: Kernel::Portable,
-                        threads: 1,
-                    };
-                    let file = write(&picture, [&[]; 2], options, &Unwatched).expect("nobody stops it");
-                    let read = read_picture(&file, Kernel::Portable).expect("it was written by us");
-                    prop_assert_eq!(read.components.len(), picture.components.len());
-                    for (read, written) in read.components.iter().zip(&picture.components) {
-                        prop_assert_eq!(&read.dc, &written.dc);
-                        prop_assert_eq!(&read.masks, &written.masks);
-                        prop_assert_eq!(&read.signs, &written.signs);
-                        prop_assert_eq!(&read.corrections, &written.corrections);
-                        for (index, mask) in read.masks[0].iter().enumerate() {
-                            let count = mask.count_ones() as usize;
-                            let values = |component: &Component| {
-                                let start = component.starts[index] as usize;
-                                component.values[start..start + count].to_vec()
-                            };
-                            prop_assert_eq!(values(read), values(written));
-                        }
-                    }
-                }
-            }
-        }
-    }
 }

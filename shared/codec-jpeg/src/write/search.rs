@@ -5,11 +5,12 @@
 
 use raster::{Kernel, Watch};
 
-use crate::Error;
-use crate::entropy::Counts;
+use crate::error::Error;
 use crate::huffman::optimal;
-use crate::scan::{Scan, interleaved};
-use crate::write::{Color, Picture, Rows, code_scan, tables_of};
+use crate::picture::{Color, Picture};
+use crate::write::code::{Rows, code_scan, tables_of};
+use crate::write::scan::{Scan, interleaved};
+use crate::write::sink::Counts;
 
 /// Blocks of a component that a sample has at least, where there are as many.
 const SAMPLE: usize = 1024;

@@ -1,7 +1,7 @@
 //! Fewer chroma samples: each is made of the average of the one, two or four pixels that it stands for (T.871, clause
 //! 7: centered between them), never of one of them picked.
 
-use crate::color::Rgb;
+use crate::pixels::color::Rgb;
 
 /// Halves a row: the mean of two pixels beside each other.
 #[inline(always)]

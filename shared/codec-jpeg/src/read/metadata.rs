@@ -2,9 +2,9 @@
 
 use raster::{Stopped, Watch};
 
-use crate::Metadata;
-use crate::header::orientation;
-use crate::marker::{Segment, Structure};
+use crate::options::Metadata;
+use crate::read::header::orientation;
+use crate::read::structure::{Segment, Structure};
 
 /// The APPn and COM segments to write, whole, in the order of the source: those before the first scan and those behind
 /// it. Decoders take what the picture is from before the first scan, so none moves there.

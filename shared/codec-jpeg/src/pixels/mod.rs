@@ -1,17 +1,26 @@
-//! Pixels to JPEG: converts, transforms and quantizes a row of MCUs at a time into the coefficients that the
-//! transcoder's coder then writes.
+//! The second way in: pixels, converted, transformed and quantized a row of MCUs at a time, to coefficients.
+
+mod color;
+mod downsample;
+pub(crate) mod fdct;
+mod planes;
+pub(crate) mod quantization;
+pub(crate) mod rate_distortion;
 
 #[cfg(target_arch = "x86_64")]
 use raster::X86V3;
 use raster::{Frame, Kernel, Layout, Watch};
 
 use crate::coefficients::Component;
+use crate::error::Error;
 use crate::memory::Budget;
-use crate::planes::Strip;
-use crate::quantization::{quantizers, tables};
-use crate::rate_distortion::Quantizer;
-use crate::write::{Color, Picture, WriteOptions, write};
-use crate::{Density, EncodeOptions, Error, Sampling};
+use crate::options::{Density, EncodeOptions, Sampling};
+use crate::picture::{Color, Picture};
+use crate::pixels::planes::Strip;
+use crate::pixels::quantization::quantizers;
+use crate::pixels::rate_distortion::Quantizer;
+use crate::quality::tables;
+use crate::write::{WriteOptions, write};
 
 /// The largest payload of a marker segment, after its length (T.81, B.1.1.4).
 const SEGMENT_BYTES: usize = 65_533;

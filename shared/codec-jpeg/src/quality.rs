@@ -1,16 +1,7 @@
-//! Quantization tables: our own base tables, the familiar 0-100 scale over them, and the estimate of that scale from
-//! the tables of a file.
+//! The familiar quality scale from 0 to 100: our own base tables under it, and the estimate of it from the tables of a
+//! file.
 
-use crate::default_tables;
-use crate::huffman::Specification;
-use crate::rate_distortion::{Quantizer, Rate};
-
-/// Position in row-major order of each coefficient in zigzag order (T.81, figure A.6).
-pub(crate) const ZIGZAG: [u8; 64] = [
-    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
-    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
-    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-];
+use crate::zigzag::ZIGZAG;
 
 /// Table K.1 of T.81, row-major: what the familiar quality scale is measured against.
 const ANNEX_K_LUMA: [u16; 64] = [
@@ -23,9 +14,6 @@ const ANNEX_K_LUMA: [u16; 64] = [
     49, 64, 78, 87, 103, 121, 120, 101, //
     72, 92, 95, 98, 112, 100, 103, 99,
 ];
-
-/// The largest magnitude of a quantized AC coefficient (T.81, table F.2: size category 10).
-pub(crate) const MAX_MAGNITUDE: f32 = 1023.0;
 
 /// Luma steps at quality 50, in tenths, row-major.
 ///
@@ -54,16 +42,6 @@ const CHROMA: [u16; 64] = [
     603, 515, 890, 984, 1137, 1362, 1719, 2307,
 ];
 
-/// What is added to AC coefficients of luma and chroma before rounding down, at frequency 1 and from 8 on. Above one
-/// half at first: what is rounded up too much is looked at again by what it costs, and what stays keeps texture alive.
-const ROUNDING: [[f32; 2]; 2] = [[0.64, 0.48], [0.71, 0.71]];
-
-/// What a bit is worth in luma and chroma, in squared quantization steps.
-const LAMBDA: [f32; 2] = [0.038, 0.049];
-
-/// Bits that ending a block takes; less than in a sequential file, as many blocks end in one code.
-const END_OF_BLOCK: f32 = 4.0;
-
 /// What the base tables are multiplied by, in hundredths: the scale of the Independent JPEG Group, on which 50 is the
 /// tables as they are, 100 has every step at 1, and 0 is taken as 1.
 fn percent(quality: u8) -> u32 {
@@ -81,42 +59,6 @@ pub(crate) fn tables(quality: u8) -> [[u16; 64]; 2] {
             let tenths = u32::from(steps[usize::from(i)]);
             ((tenths * percent + 500) / 1000).clamp(1, 255) as u16
         })
-    })
-}
-
-/// Bits that AC coefficients take in a sequential file with the Huffman table `typical`.
-fn rate(typical: &Specification) -> Rate {
-    let mut rate = [[0.0; 16]; 11];
-    let mut symbols = typical.symbols.iter();
-    for (len, &count) in (1u8..).zip(&typical.counts) {
-        for &symbol in symbols.by_ref().take(usize::from(count)) {
-            let (run, category) = (symbol >> 4, symbol & 15);
-            rate[usize::from(category)][usize::from(run)] = f32::from(len + category);
-        }
-    }
-    rate
-}
-
-/// The quantizers of luma and chroma for a quality. At 100 nothing is left out: as exact as steps of 1 allow.
-pub(crate) fn quantizers(quality: u8) -> [Quantizer; 2] {
-    let tables = tables(quality);
-    let [_, (_, _, luma), _, (_, _, chroma)] = default_tables::all();
-    let typical = [luma, chroma];
-    std::array::from_fn(|i| {
-        let ([low, high], lambda) = match quality {
-            100 => ([0.5; 2], 0.0),
-            _ => (ROUNDING[i], LAMBDA[i]),
-        };
-        let rounding = ZIGZAG.map(|at| {
-            let (v, u) = (f32::from(at / 8), f32::from(at % 8));
-            let frequency = (u * u + v * v).sqrt();
-            match at {
-                0 => 0.5,
-                _ => low + (high - low) * ((frequency - 1.0) / 7.0).min(1.0),
-            }
-        });
-        let rate = rate(&typical[i]);
-        Quantizer::new(&tables[i], &rounding, lambda, &rate, END_OF_BLOCK)
     })
 }
 
@@ -162,13 +104,6 @@ pub fn estimate_quality(luma: &[u16; 64]) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn zigzag_visits_every_coefficient_once() {
-        let mut seen = ZIGZAG;
-        seen.sort_unstable();
-        assert_eq!(seen, std::array::from_fn(|i| i as u8));
-    }
 
     #[test]
     fn estimates_the_scale_of_libjpeg() {

@@ -113,8 +113,9 @@ pub(crate) fn forward(kernel: Kernel, samples: &[[f32; 8]; 8]) -> [[f32; 8]; 8] 
 mod tests {
     use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
+    use raster::Simd;
+
     use super::*;
-    use crate::Simd;
 
     /// T.81, A.3.3, as it is written there.
     fn definition(samples: &[[f32; 8]; 8]) -> [[f64; 8]; 8] {
