@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use raster::{Rect, Size};
 
-use crate::Centiseconds;
+use crate::options::Centiseconds;
 
 /// What becomes of an image before the next one is drawn. Source: GIF89a, section 23.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

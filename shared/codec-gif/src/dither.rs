@@ -1,146 +1,13 @@
 //! Pixels to symbols: error diffusion, with the LZW encoder asked which of the near colors costs nothing.
 //! Rows come in order, one at a time; nothing here knows of frames or threads.
 
-use crate::color;
-use crate::difference::mark;
-use crate::histogram::{Bin, ExactColors, FULL};
-use crate::lzw::{self, Lzw, Symbols};
-use crate::nearest::{Entries, Table};
-use crate::tuning::Tuning;
 use raster::Kernel;
 
-/// How many colors near each one may stand in for it.
-const NEIGHBORS: usize = 16;
-
-/// By how much, in squared levels, a large area may be off.
-const LARGE_AREA_LOSS: f32 = 2.0;
-
-/// The colors of one image, ready for mapping.
-pub(crate) struct Colors {
-    pub(crate) table: Vec<[u8; 3]>,
-    /// Symbol of the pixel that shows what was there; none if every pixel is drawn.
-    pub(crate) transparent: Option<u8>,
-    exact: ExactColors,
-    kind: Kind,
-}
-
-enum Kind {
-    /// Every color asked for is in the table.
-    Exact,
-    /// Colors are mixed from those in the table.
-    Mixed(Box<Mixed>),
-}
-
-struct Mixed {
-    entries: Entries,
-    /// The same colors in sixteenths of a level.
-    colors: [[i32; 4]; 256],
-    /// The same as the canvas has them.
-    shades: [[u8; 4]; 256],
-    neighbors: Vec<Symbols>,
-}
-
-impl Colors {
-    /// Colors of which one is right for every pixel.
-    pub(crate) fn exact(table: Vec<[u8; 3]>, transparent: bool) -> Self {
-        let exact = ExactColors::of(&table);
-        Self {
-            transparent: transparent.then_some(table.len() as u8),
-            table,
-            exact,
-            kind: Kind::Exact,
-        }
-    }
-
-    /// Colors to mix others from: at most 255.
-    pub(crate) fn mixed(table: Vec<[u8; 3]>, transparent: bool, kernel: Kernel) -> Self {
-        let labs: Vec<_> = table
-            .iter()
-            .map(|&rgb| color::round(color::from_rgb(rgb)))
-            .collect();
-        let mut shades = [[0; 4]; 256];
-        for (shade, &[r, g, b]) in shades.iter_mut().zip(&table) {
-            *shade = [r, g, b, 255];
-        }
-        let colors = shades.map(sixteenths);
-        let mixed = Mixed {
-            entries: Entries::new(&labs, kernel),
-            neighbors: neighbors(&colors[..table.len()]),
-            colors,
-            shades,
-        };
-        Self {
-            kind: Kind::Mixed(Box::new(mixed)),
-            ..Self::exact(table, transparent)
-        }
-    }
-
-    /// The symbol that shows exactly this color.
-    pub(crate) fn find(&self, color: [u8; 3]) -> Option<u8> {
-        self.exact.find(color)
-    }
-
-    /// True if other colors are mixed from these.
-    pub(crate) fn is_mixed(&self) -> bool {
-        matches!(self.kind, Kind::Mixed(_))
-    }
-
-    /// How far the colors in these bins are from the nearest here: the sum of squared distances in levels, roughly.
-    /// None if nothing can be mixed from these, or if a large area of one color would be seen to change.
-    pub(crate) fn loss(&self, bins: &[Bin]) -> Option<f32> {
-        let Kind::Mixed(mixed) = &self.kind else {
-            return None;
-        };
-        let mut loss = 0.0;
-        for bin in bins {
-            let lab = color::round(color::from_halves(bin.halves));
-            // A level of gray is about 13 units of lightness.
-            let distance = (mixed.entries.nearest(lab) >> 8) as f32 / 169.0;
-            if bin.count == FULL && distance > LARGE_AREA_LOSS {
-                return None;
-            }
-            loss += bin.count as f32 * distance;
-        }
-        Some(loss)
-    }
-
-    /// Entries of the color table, the transparent one included.
-    pub(crate) fn len(&self) -> usize {
-        self.table.len() + usize::from(self.transparent.is_some())
-    }
-}
-
-/// For every color the few that are nearest to it.
-fn neighbors(colors: &[[i32; 4]]) -> Vec<Symbols> {
-    let mut keys: Vec<u32> = Vec::new();
-    colors
-        .iter()
-        .enumerate()
-        .map(|(own, color)| {
-            keys.clear();
-            let others = colors.iter().enumerate().filter(|&(other, _)| other != own);
-            keys.extend(
-                others.map(|(other, &to)| (distance(color, &to) as u32 >> 6) << 8 | other as u32),
-            );
-            if keys.len() > NEIGHBORS {
-                keys.select_nth_unstable(NEIGHBORS);
-                keys.truncate(NEIGHBORS);
-            }
-            let mut set = [0; 4];
-            for key in &keys {
-                lzw::insert(&mut set, *key as u8);
-            }
-            set
-        })
-        .collect()
-}
-
-/// Squared distance, weighted as the eye weighs the channels; in 1/256 of squared levels.
-#[inline(always)]
-fn distance(a: &[i32; 4], b: &[i32; 4]) -> i32 {
-    let [r, g, b] = [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
-    3 * r * r + 5 * g * g + 2 * b * b
-}
+use crate::difference::mark;
+use crate::image_colors::{Colors, Kind, Mixed, distance, sixteenths};
+use crate::lzw::{self, Lzw};
+use crate::nearest::Table;
+use crate::tuning::Tuning;
 
 /// One row of the rectangle, and what is shown there before and after.
 pub(crate) struct Row<'a> {
@@ -368,8 +235,8 @@ impl Mapper {
                     (*shown, *kept),
                     next,
                 ) {
-                    Choice::Shown => color = sixteenths(*shown),
-                    Choice::Symbol(symbol) => {
+                    Taken::Shown => color = sixteenths(*shown),
+                    Taken::Symbol(symbol) => {
                         color = mixed.colors[symbol as usize];
                         *shown = mixed.shades[symbol as usize];
                     }
@@ -407,8 +274,8 @@ fn again(colors: &Colors, mixed: &Mixed, table: &mut Table, shown: [u8; 4]) -> O
         })
 }
 
-/// What a pixel shows.
-enum Choice {
+/// What [`lengthen`] came to for a pixel.
+enum Taken {
     Symbol(u8),
     /// What was there.
     Shown,
@@ -427,7 +294,7 @@ fn lengthen(
     allowed: i32,
     (shown, kept): ([u8; 4], i32),
     next: impl FnOnce() -> Option<(u8, i32)>,
-) -> Choice {
+) -> Taken {
     let mut chosen = best;
     let nearest = distance(wanted, &mixed.colors[best as usize]);
     let mut limit = nearest + allowed;
@@ -450,7 +317,7 @@ fn lengthen(
         && (distance(wanted, &sixteenths(shown)) >> 8) * kept < limit
     {
         lzw.push(transparent);
-        return Choice::Shown;
+        return Taken::Shown;
     }
     if chosen == best
         && let Some((next, allowed)) = next()
@@ -458,7 +325,7 @@ fn lengthen(
         chosen = begin(lzw, mixed, wanted, best, next, nearest + allowed);
     }
     lzw.push(chosen);
-    Choice::Symbol(chosen)
+    Taken::Symbol(chosen)
 }
 
 /// The symbol that a new string starts with: the nearest that `next`, the color for the next pixel, or one near that
@@ -505,10 +372,4 @@ fn keep(lzw: &mut Lzw, colors: &Colors, shown: [u8; 4]) {
         return lzw.extend(code);
     }
     lzw.start(transparent);
-}
-
-/// A color of the canvas in sixteenths of a level.
-#[inline(always)]
-fn sixteenths([r, g, b, _]: [u8; 4]) -> [i32; 4] {
-    [i32::from(r) * 16, i32::from(g) * 16, i32::from(b) * 16, 0]
 }

@@ -1,57 +1,13 @@
 //! The whole encoder: frames in, stage after stage, images out.
 
 use std::io::Write;
-use std::sync::Arc;
 
-use raster::{Frame, Layout, Simd, Size, Watch};
+use raster::{Layout, Size, Watch};
 
-use crate::Error;
 use crate::block;
+use crate::error::Error;
+use crate::options::{GifFrame, Options};
 use crate::schedule;
-
-/// How long a frame shows, in hundredths of a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Centiseconds(pub u16);
-
-/// One picture of the animation. Pictures that are asked for twice may share their pixels.
-#[derive(Clone, Debug)]
-pub struct GifFrame {
-    /// Canvas-sized, `Rgb` or `Rgba`.
-    pub frame: Arc<Frame>,
-    /// How long it shows.
-    pub delay: Centiseconds,
-}
-
-/// What matters most.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Preset {
-    /// Looks first, then bytes.
-    #[default]
-    Quality,
-    /// Bytes first, at a quality that still passes.
-    Small,
-}
-
-/// How to encode.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// What matters most.
-    pub preset: Preset,
-    /// Worker threads at most; the bytes are the same for any number. 1 works in the caller's thread alone.
-    pub threads: usize,
-    /// Which code runs; the bytes are the same.
-    pub simd: Simd,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            preset: Preset::Quality,
-            threads: 1,
-            simd: Simd::Auto,
-        }
-    }
-}
 
 /// What was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,12 +137,13 @@ impl Write for Counted<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use proptest::prelude::*;
-    use raster::{Stopped, Unwatched};
+    use raster::{Frame, Simd, Stopped, Unwatched};
 
     use super::*;
+    use crate::options::{Centiseconds, Preset};
 
     /// Pixels of one kind of picture, changing slowly from frame to frame.
     fn picture(kind: u8, size: Size, layout: Layout, seed: u32, index: u32) -> Frame {

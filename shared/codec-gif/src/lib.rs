@@ -4,14 +4,17 @@
 
 mod alpha;
 mod block;
+mod choice;
 mod color;
 mod difference;
 mod dither;
 mod encoder;
 mod error;
 mod histogram;
+mod image_colors;
 mod lzw;
 mod nearest;
+mod options;
 mod palette;
 mod schedule;
 #[doc(hidden)]
@@ -21,5 +24,6 @@ mod tuning;
 
 #[cfg(any(test, fuzzing))]
 pub use encoder::{Canvas, encode_and_mean};
-pub use encoder::{Centiseconds, GifFrame, Options, Preset, Report, encode};
+pub use encoder::{Report, encode};
 pub use error::Error;
+pub use options::{Centiseconds, GifFrame, Options, Preset};

@@ -1,7 +1,8 @@
 //! Which color of a palette is nearest: by search, and by a table that is filled where it is asked.
 
-use crate::color::{self, Lab};
 use raster::Kernel;
+
+use crate::color::{self, Lab};
 
 /// Palette entries, as the search wants them; unused ones are far from every color.
 pub(crate) struct Entries {

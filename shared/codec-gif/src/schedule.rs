@@ -7,16 +7,18 @@ use std::sync::mpsc;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
-use raster::{Frame, Kernel, Layout, Size, Stopped, Watch};
+use raster::{Frame, Kernel, Size, Stopped, Watch};
 
 use crate::alpha;
 use crate::block::{self, Image};
-use crate::difference::{Change, Difference, mark};
-use crate::dither::{Colors, Mapper, Row};
-use crate::histogram::{Bin, Counts, ExactColors, Histogram, TooMany};
+use crate::choice::{Choice, Chooser, common_colors};
+use crate::difference::{Change, Difference};
+use crate::dither::{Mapper, Row};
+use crate::error::Error;
+use crate::image_colors::Colors;
+use crate::options::{GifFrame, Options};
 use crate::texture::Texture;
 use crate::tuning::Tuning;
-use crate::{Error, GifFrame, Options, palette};
 
 /// Takes the images in order; the first comes with the global color table.
 pub(crate) type Sink<'a> = dyn FnMut(Option<&[[u8; 3]]>, Image) -> io::Result<()> + 'a;
@@ -220,62 +222,6 @@ impl Watch for Shared<'_> {
     }
 }
 
-/// The colors of all frames together, if they fit one table beside transparency.
-fn common_colors(frames: &[GifFrame], watch: &dyn Watch) -> Result<Option<Vec<[u8; 3]>>, Stopped> {
-    let mut exact = ExactColors::new();
-    for GifFrame { frame, .. } in frames {
-        for row in frame.rows() {
-            watch.check()?;
-            let mut last = None;
-            for pixel in row.chunks_exact(frame.layout().channels()) {
-                let alpha = pixel.get(3).copied().unwrap_or(255);
-                let [r, g, b, alpha] = alpha::flatten_pixel([pixel[0], pixel[1], pixel[2], alpha]);
-                if alpha != 0 && last != Some([r, g, b]) {
-                    if exact.insert([r, g, b], 255).is_err() {
-                        return Ok(None);
-                    }
-                    last = Some([r, g, b]);
-                }
-            }
-        }
-    }
-    Ok(Some(table_of(exact.colors())))
-}
-
-/// A table is never empty.
-fn table_of(colors: &[[u8; 3]]) -> Vec<[u8; 3]> {
-    if colors.is_empty() {
-        vec![[0; 3]]
-    } else {
-        colors.to_vec()
-    }
-}
-
-/// Counts the pixels of a row that are drawn.
-fn count(counts: &mut Counts, layout: Layout, row: &[u8], marks: &[u8]) -> Result<(), TooMany> {
-    let (mut last, mut pixels) = ([0; 3], 0);
-    for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
-        if !mark::is_drawn(mark) {
-            continue;
-        }
-        let color = [pixel[0], pixel[1], pixel[2]];
-        if color != last {
-            if pixels > 0 {
-                counts.add(last, pixels)?;
-            }
-            (last, pixels) = (color, 0);
-        }
-        pixels += 1;
-    }
-    if pixels > 0 {
-        counts.add(last, pixels)?;
-    }
-    Ok(())
-}
-
-/// How much worse than its own the global colors may be for a frame that mostly shows again what was cleared.
-const KEPT: f32 = 1.5;
-
 /// One image, ready to be written.
 struct Done {
     index: usize,
@@ -288,17 +234,9 @@ struct Done {
 #[derive(Default)]
 pub(crate) struct Meant(pub(crate) Mutex<std::collections::BTreeMap<usize, Vec<[u8; 4]>>>);
 
-/// The colors of one image.
-struct Choice {
-    colors: Arc<Colors>,
-    /// True if they are not in the global table.
-    local: bool,
-}
-
 struct Worker<'a> {
     shared: &'a Shared<'a>,
-    counts: Counts,
-    histogram: Histogram,
+    chooser: Chooser<'a>,
     mapper: Mapper,
     texture: Texture,
 }
@@ -307,8 +245,7 @@ impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>) -> Self {
         Self {
             shared,
-            counts: Counts::new(),
-            histogram: Histogram::new(),
+            chooser: Chooser::new(shared.tuning, shared.kernel),
             mapper: Mapper::new(shared.tuning, shared.kernel),
             texture: Texture::new(shared.canvas.width as usize),
         }
@@ -350,7 +287,7 @@ impl<'a> Worker<'a> {
                 },
                 None => Choice {
                     local: false,
-                    ..self.colors(frame, &change, None)?
+                    ..self.chooser.choose(frame, &change, None, shared)?
                 },
             };
             turn.global = Some(choice.colors.clone());
@@ -359,7 +296,7 @@ impl<'a> Worker<'a> {
         } else {
             let global = turn.global.clone().expect("the first frame has set it");
             drop(turn);
-            self.colors(frame, &change, Some(global))?
+            self.chooser.choose(frame, &change, Some(global), shared)?
         };
         let table = || {
             let mut table = colors.table.clone();
@@ -386,94 +323,6 @@ impl<'a> Worker<'a> {
             global: (index == 0).then(table),
             image,
         }))
-    }
-
-    /// The colors for what is drawn.
-    fn colors(
-        &mut self,
-        frame: &Frame,
-        change: &Change,
-        global: Option<Arc<Colors>>,
-    ) -> Result<Choice, Error> {
-        let Self {
-            shared,
-            counts,
-            histogram,
-            ..
-        } = self;
-        let layout = frame.layout();
-        let take = |global: &Arc<Colors>| Choice {
-            colors: global.clone(),
-            local: false,
-        };
-        let local = |colors| Choice {
-            colors: Arc::new(colors),
-            local: true,
-        };
-        let width = shared.canvas.width as usize;
-        let mut rows = frame.rows().zip(change.marks.chunks_exact(width));
-        counts.clear();
-        let mut few = true;
-        for (row, marks) in rows.clone() {
-            shared.check()?;
-            if count(counts, layout, row, marks).is_err() {
-                few = false;
-                break;
-            }
-        }
-        let first = global.is_none();
-        // Without holes nothing needs to be transparent.
-        let global = global.filter(|global| !change.holes || global.transparent.is_some());
-        if few {
-            let colors = counts.colors();
-            if let Some(global) = &global
-                && colors.iter().all(|&color| global.find(color).is_some())
-            {
-                if !global.is_mixed() {
-                    return Ok(take(global));
-                }
-                let colors = Colors::exact(global.table.clone(), global.transparent.is_some());
-                return Ok(Choice {
-                    colors: Arc::new(colors),
-                    local: false,
-                });
-            }
-            // The first frame's table is there for those that follow, which need it if it has room for it.
-            let transparent = change.holes || first && colors.len() < 256;
-            if colors.len() + usize::from(transparent) <= 256 {
-                return Ok(local(Colors::exact(table_of(colors), transparent)));
-            }
-        }
-        let bins: Vec<Bin> = if few {
-            counts.bins().collect()
-        } else {
-            for (row, marks) in &mut rows {
-                shared.check()?;
-                for (pixel, &mark) in row.chunks_exact(layout.channels()).zip(marks) {
-                    if mark::is_drawn(mark) {
-                        histogram.add([pixel[0], pixel[1], pixel[2]]);
-                    }
-                }
-            }
-            histogram.take().collect()
-        };
-        let tuning = shared.tuning;
-        if let Some(global) = &global
-            && global.loss(&bins).is_some_and(|loss| loss <= tuning.reuse)
-        {
-            return Ok(take(global));
-        }
-        let table = palette::choose(&bins, 255, tuning.rounds, shared.kernel, *shared)?;
-        let colors = Colors::mixed(table, true, shared.kernel);
-        // What stands still keeps its colors, if those of its own are hardly better.
-        if change.mostly_again
-            && let Some(global) = &global
-            && let (Some(loss), Some(own)) = (global.loss(&bins), colors.loss(&bins))
-            && loss <= KEPT * own
-        {
-            return Ok(take(global));
-        }
-        Ok(local(colors))
     }
 
     /// Maps the rectangle into codes, and shows it.

@@ -3,12 +3,15 @@
 use raster::{Frame, Kernel, Simd, Unwatched};
 
 use crate::difference::{Difference, mark};
-use crate::dither::{Colors, Mapper, Row};
+use crate::dither::{Mapper, Row};
+use crate::error::Error;
 use crate::histogram::{Bin, Histogram};
+use crate::image_colors::Colors;
 use crate::lzw::Lzw;
+use crate::options::Preset;
+use crate::palette;
 use crate::texture::Texture;
 use crate::tuning::Tuning;
-use crate::{Error, Preset, palette};
 
 /// What each stage works on, made of two frames of an animation; each stage gives a number that depends on all it did.
 pub struct Stages {

@@ -1,6 +1,6 @@
 //! The numbers behind the presets.
 
-use crate::Preset;
+use crate::options::Preset;
 
 /// How an animation is encoded, in numbers.
 #[derive(Clone, Debug)]
