@@ -1,4 +1,5 @@
 //! The encoder's stages alone, in pixels a second; LZW in symbols.
+//! `cargo bench -p codec-gif --features stages --bench stages`
 
 use codec_gif::{Preset, stages::Stages};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -17,6 +17,7 @@ mod nearest;
 mod options;
 mod palette;
 mod schedule;
+#[cfg(feature = "stages")]
 #[doc(hidden)]
 pub mod stages;
 mod texture;

@@ -1,4 +1,5 @@
-//! The stages of the encoder one by one, for benches. Not part of the interface.
+//! The stages of the encoder one by one, for `benches/stages.rs`. Not part of the interface: the
+//! feature `stages` has it, which nothing else names.
 
 use raster::{Frame, Kernel, Simd, Unwatched};
 

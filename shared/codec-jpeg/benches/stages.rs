@@ -1,4 +1,5 @@
 //! The transcoder's and the encoder's stages alone: throughput in pixels, 64 to a block.
+//! `cargo bench -p codec-jpeg --features stages --bench stages`
 
 use codec_jpeg::{Simd, stages::Stages};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -17,6 +17,7 @@ mod picture;
 mod pixels;
 mod quality;
 mod read;
+#[cfg(feature = "stages")]
 #[doc(hidden)]
 pub mod stages;
 mod transcode;

@@ -22,7 +22,9 @@ use crate::read::frame::{FrameHeader, ScanHeader};
 use crate::read::header::color;
 use crate::read::progressive::Plane;
 use crate::read::sequential::Part;
-use crate::read::structure::{Extent, Step, Structure};
+#[cfg(any(test, feature = "stages"))]
+use crate::read::structure::Extent;
+use crate::read::structure::{Step, Structure};
 
 /// The tables that are in force at a point of the file.
 #[derive(Default)]
@@ -286,8 +288,9 @@ fn assign_tables(
 }
 
 /// The coefficients of a whole file, for tests and benches.
+#[cfg(any(test, feature = "stages"))]
 pub(crate) fn read_picture(source: &[u8], kernel: Kernel) -> Result<Picture, Error> {
-    let limits = crate::Limits::default();
+    let limits = crate::options::Limits::default();
     let structure = Structure::parse(source, Extent::Whole, Damage::Refuse, &limits)?;
     let blocks = structure.frame.total_blocks();
     let budget = Budget::new(blocks, true, 1, limits.max_bytes)?;
