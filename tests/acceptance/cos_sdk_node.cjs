@@ -9,12 +9,9 @@
 // Packages are looked for beside this file and in NODE_PATH.
 
 const assert = require('node:assert/strict');
-const { spawn } = require('node:child_process');
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
-const net = require('node:net');
-const os = require('node:os');
 const path = require('node:path');
 const { Readable } = require('node:stream');
 const { after, before, test } = require('node:test');
@@ -22,6 +19,7 @@ const COS = require('cos-nodejs-sdk-v5');
 const JPEG = require('jpeg-js');
 const { GifReader } = require('omggif');
 const { PNG } = require('pngjs');
+const { start } = require('./server.cjs');
 
 const Bucket = 'examples-1250000000';
 const Other = 'other-1250000001';
@@ -39,54 +37,13 @@ let server;
 let cos;
 
 before(async () => {
-  const root = fs.mkdtempSync(path.join(os.tmpdir(), 'mogr-sdk-'));
-  for (const bucket of ['examples', 'other']) fs.mkdirSync(path.join(root, bucket));
-  const config = path.join(root, 'mogr.toml');
-  const template = fs.readFileSync(path.join(__dirname, 'cos_sdk.toml'), 'utf8');
-  fs.writeFileSync(config, template.replaceAll('{root}', root));
-  const port = await freePort();
-  const log = fs.openSync(path.join(root, 'log'), 'w+');
-  const command = process.env.MOGR || 'target/release/mogr';
-  const child = spawn(command, ['serve', '--listen', `127.0.0.1:${port}`, '--config', config], {
-    stdio: ['ignore', log, log],
-  });
-  const ended = new Promise((resolve, reject) => child.on('error', reject).on('exit', resolve));
-  ended.catch(() => {});
-  server = { root, port, child, ended, output: () => fs.readFileSync(path.join(root, 'log'), 'utf8') };
-  for (const start = Date.now(); ; ) {
-    if (await listens(port)) break;
-    if (child.exitCode !== null || child.pid === undefined || Date.now() - start > 30000) {
-      throw new Error(`${command} does not listen:\n${server.output()}`);
-    }
-    await sleep(50);
-  }
+  server = await start('cos_sdk.toml');
   cos = client();
 });
 
 after(async () => {
-  if (!server) return;
-  server.child.kill('SIGINT');
-  const code = await server.ended;
-  if (process.exitCode || code !== 0) console.error(server.output().slice(-20000));
-  fs.rmSync(server.root, { recursive: true, force: true });
-  assert.equal(code, 0, 'the server stops cleanly');
+  if (server) assert.equal(await server.stop(), 0, 'the server stops cleanly');
 });
-
-function freePort() {
-  return new Promise((resolve) => {
-    const probe = net.createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => resolve(port));
-    });
-  });
-}
-
-function listens(port) {
-  return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
-    socket.on('connect', () => socket.destroy());
-  });
-}
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -15,9 +15,6 @@ import json
 import os
 import pathlib
 import random
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,6 +23,8 @@ from unittest import mock
 
 from PIL import Image, ImageSequence
 from qcloud_cos import CosClientError, CosConfig, CosS3Client, CosServiceError
+
+from server import Server
 
 HERE = pathlib.Path(__file__).parent
 BUCKET = "examples-1250000000"
@@ -40,44 +39,6 @@ INTERLACE = "imageMogr2/format/jpg/interlace/1"
 
 # The SDK connects to the address it is given; a proxy of the environment is not part of the test.
 os.environ["NO_PROXY"] = "*"
-
-
-class Server:
-    """`mogr serve` over a temporary folder."""
-
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="mogr-sdk-")
-        root = pathlib.Path(self.folder.name)
-        for bucket in ("examples", "other"):
-            (root / bucket).mkdir()
-        config = root / "mogr.toml"
-        config.write_text((HERE / "cos_sdk.toml").read_text().replace("{root}", str(root)))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.log = open(root / "log", "w+b")
-        command = [os.environ.get("MOGR", "target/release/mogr"), "serve"]
-        command += ["--listen", f"127.0.0.1:{self.port}", "--config", str(config)]
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    self.stop()
-                    raise SystemExit(f"{command} does not listen:\n{self.output()}") from None
-                time.sleep(0.05)
-
-    def output(self):
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            self.process.wait(20)
 
 
 def client(key=APPLICATION, **options):
@@ -889,7 +850,7 @@ if __name__ == "__main__":
     import logging
 
     logging.disable(logging.CRITICAL)
-    SERVER = Server()
+    SERVER = Server("cos_sdk.toml")
     try:
         program = unittest.main(verbosity=2, exit=False)
     finally:
