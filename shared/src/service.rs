@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::authority::call::Call;
-use crate::authority::{Authority, idle_actions};
+use crate::authority::{Authority, warnings};
 use crate::causes;
 use crate::config::{self, Config};
 use crate::error::Error;
@@ -37,7 +37,7 @@ impl Service {
                 })
             })
             .collect::<Result<_, _>>()?;
-        for warning in idle_actions(&config) {
+        for warning in warnings(&config) {
             tracing::warn!("{warning}");
         }
         let gate = Gate::new(config.limits.concurrency, config.limits.queue);

@@ -102,6 +102,17 @@ impl Policy {
             .collect()
     }
 
+    /// The statements that deny named principals, counted from 0: they hold for every key that has no name as well.
+    pub fn denies_of_named(&self) -> Vec<usize> {
+        let statements = self.statements.iter().enumerate();
+        statements
+            .filter(|(_, statement)| {
+                statement.effect == Effect::Deny && statement.names_principals()
+            })
+            .map(|(index, _)| index)
+            .collect()
+    }
+
     /// The policy that allows everything.
     pub fn open() -> Self {
         let statement = Statement {

@@ -346,6 +346,11 @@ fn bucket_policies_name_principals() {
             "allowed by statement[1]",
         ),
         (twelve, Action::DeleteObject, "denied by statement[2]"),
+        (
+            Principal::Key(""),
+            Action::DeleteObject,
+            "denied by statement[2]",
+        ),
         (Principal::Anonymous, Action::DeleteObject, SILENT),
     ] {
         decides(
@@ -367,6 +372,76 @@ fn bucket_policies_name_principals() {
         },
         ALLOWED,
     );
+}
+
+/// A key without a name may be any principal: no allow of a name is for it, and no deny of a name passes it by.
+#[test]
+fn a_deny_that_may_concern_a_key_without_a_name_applies() {
+    let policy = |principals: &str, effect: &str| {
+        let text = format!(
+            r#"{{"version":"2.0","statement":[
+            {{"principal":"*","effect":"allow","action":"cos:HeadObject","resource":"*"}},
+            {{"principal":{{"qcs":{principals}}},"effect":"{effect}","action":"*","resource":"*"}}]}}"#
+        );
+        Policy::parse(&text, Attachment::Bucket).unwrap()
+    };
+    let [nameless, named] = ["", "qcs::cam::uin/1:uin/2"].map(Principal::Key);
+    let denied = "denied by statement[1]";
+    let allowed = "allowed by statement[0]";
+    for (principals, effect, nameless_is, named_is, anonymous_is) in [
+        (
+            r#"["qcs::cam::uin/*:uin/*"]"#,
+            "deny",
+            denied,
+            denied,
+            allowed,
+        ),
+        (
+            r#"["qcs::cam::uin/1:uin/*"]"#,
+            "deny",
+            denied,
+            denied,
+            allowed,
+        ),
+        (
+            r#"["qcs::cam::uin/1:uin/3"]"#,
+            "deny",
+            denied,
+            allowed,
+            allowed,
+        ),
+        (
+            r#"["qcs::cam::uin/1:uin/3","*"]"#,
+            "deny",
+            denied,
+            denied,
+            denied,
+        ),
+    ] {
+        let policy = policy(principals, effect);
+        let expected = usize::from(!principals.contains("\"*\""));
+        assert_eq!(policy.denies_of_named().len(), expected, "{principals}");
+        for (principal, expected) in [
+            (nameless, nameless_is),
+            (named, named_is),
+            (Principal::Anonymous, anonymous_is),
+        ] {
+            let question = Question {
+                principal,
+                ..question(Action::HeadObject, "examples-1250000000/a")
+            };
+            decides(&policy, &question, expected);
+        }
+    }
+    let policy = policy(r#"["qcs::cam::uin/*:uin/*"]"#, "allow");
+    assert_eq!(policy.denies_of_named(), [0_usize; 0]);
+    for (principal, expected) in [(nameless, SILENT), (named, "allowed by statement[1]")] {
+        let question = Question {
+            principal,
+            ..question(Action::PutObject, "examples-1250000000/a")
+        };
+        decides(&policy, &question, expected);
+    }
 }
 
 #[test]

@@ -31,8 +31,34 @@ impl Authority {
     }
 }
 
-/// What policies of the configuration say in vain, with where it stands.
-pub(crate) fn idle_actions(config: &Config) -> Vec<String> {
+/// What policies of the configuration may say otherwise than was meant, with where it stands: actions that are none, and
+/// denies of principals, which hold for keys without a principal too.
+pub(crate) fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings = idle_actions(config);
+    let mut nameless: Vec<_> = config
+        .keys
+        .iter()
+        .filter(|key| key.principal.as_deref().unwrap_or_default().is_empty())
+        .map(|key| format!("key `{}`", key.key.id))
+        .collect();
+    if config.upload.access.policy().is_some() {
+        nameless.push("[upload]".to_owned());
+    }
+    for bucket in config.buckets.iter().filter(|_| !nameless.is_empty()) {
+        let denies = bucket.policy.as_ref().map(Policy::denies_of_named);
+        warnings.extend(denies.unwrap_or_default().into_iter().map(|statement| {
+            format!(
+                "policy of bucket `{}`: statement[{statement}] denies principals by name, and so denies whoever has no \
+                 `principal`: {}",
+                bucket.name,
+                nameless.join(", ")
+            )
+        }));
+    }
+    warnings
+}
+
+fn idle_actions(config: &Config) -> Vec<String> {
     let anonymous = [("anonymous.policy".to_owned(), config.anonymous.policy())];
     let upload = [("upload.policy".to_owned(), config.upload.access.policy())];
     let keys = config.keys.iter().map(|key| {
@@ -56,4 +82,45 @@ pub(crate) fn idle_actions(config: &Config) -> Vec<String> {
                 .map(move |warning| format!("{at}: {warning}"))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Outside;
+
+    #[test]
+    fn a_deny_of_names_warns_of_who_has_none() {
+        let text = r#"
+            [[bucket]]
+            name = "b-1"
+            folder = "b"
+            policy = '''{"version":"2.0","statement":[
+                {"principal":"*","effect":"deny","action":"cos:DeleteObject","resource":"*"},
+                {"principal":{"qcs":"qcs::cam::uin/*:uin/*"},"effect":"deny","action":"cos:PutObject","resource":"*"}]}'''
+            [[key]]
+            id = "named"
+            secret = "x"
+            principal = "qcs::cam::uin/1:uin/2"
+            [[key]]
+            id = "nameless"
+            secret = "x"
+        "#;
+        let outside = Outside {
+            env: &|_| None,
+            file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let read = |text: &str| warnings(&Config::parse(text, &outside).expect("a configuration"));
+        let found = read(text);
+        let expected = "policy of bucket `b-1`: statement[1] denies principals by name, and so denies whoever has no \
+                        `principal`: key `nameless`";
+        assert_eq!(found, [expected]);
+        let with_upload = format!("{text}\n[upload]\npolicy = \"open\"");
+        assert_eq!(read(&with_upload), [format!("{expected}, [upload]")]);
+        let all_named = text.replace(
+            "id = \"nameless\"",
+            "id = \"n\"\nprincipal = \"qcs::cam::uin/1:uin/3\"",
+        );
+        assert!(read(&all_named).is_empty());
+    }
 }

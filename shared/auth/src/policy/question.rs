@@ -85,7 +85,8 @@ impl fmt::Display for Action {
 pub enum Principal<'a> {
     /// A request without a signature.
     Anonymous,
-    /// A key; its `qcs::cam::uin/<owner>:uin/<sub>`, or empty where it has none.
+    /// A key; its `qcs::cam::uin/<owner>:uin/<sub>`, or empty where it has none: such a key may be any principal, so that
+    /// no allow that names principals is for it, and every deny that names some is.
     Key(&'a str),
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::{
     network::Network,
     pattern::{ActionPattern, PrincipalPattern, ResourcePattern},
-    question::Question,
+    question::{Principal, Question},
 };
 
 #[derive(Debug, Clone)]
@@ -36,9 +36,21 @@ pub(super) struct Condition {
 }
 
 impl Statement {
+    /// Whether it is for principals that have a name, and for them alone.
+    pub(super) fn names_principals(&self) -> bool {
+        let named = |pattern: &PrincipalPattern| matches!(pattern, PrincipalPattern::Named(_));
+        self.principals
+            .as_ref()
+            .is_some_and(|principals| principals.iter().all(named))
+    }
+
     /// Whether the statement speaks of what `question` asks.
     pub(super) fn applies(&self, question: &Question<'_>) -> bool {
         let principal = match &self.principals {
+            // A name that is not known satisfies no allow, and escapes no deny.
+            Some(_) if self.names_principals() && question.principal == Principal::Key("") => {
+                self.effect == Effect::Deny
+            }
             Some(principals) => principals
                 .iter()
                 .any(|pattern| pattern.matches(question.principal)),
