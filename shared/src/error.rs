@@ -261,6 +261,7 @@ impl Error {
                 }
                 storage::Error::InvalidPart(_) => answer(S::BAD_REQUEST, "InvalidPart"),
                 storage::Error::InvalidPartOrder => answer(S::BAD_REQUEST, "InvalidPartOrder"),
+                storage::Error::Busy { .. } => answer(S::SERVICE_UNAVAILABLE, "SlowDown"),
                 storage::Error::Unavailable(_) => {
                     answer(S::SERVICE_UNAVAILABLE, "ServiceUnavailable")
                 }

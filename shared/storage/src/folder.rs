@@ -14,11 +14,13 @@
 
 mod content_type;
 mod digest;
+mod locks;
 mod multipart;
 mod place;
 mod read;
 mod record;
 mod store;
+mod sums;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -33,9 +35,11 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
 use self::digest::Digest;
+use self::locks::Space;
 use self::place::RESERVED;
 use self::read::only_version;
 use self::store::{Store, other, within};
+use self::write::{Written, check_metadata};
 use super::{
     Attributes, ByteStream, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
     ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version,
@@ -56,10 +60,7 @@ impl Folder {
     /// What the system says of a path that is no readable folder. One that cannot be written to is readable all the same.
     pub fn open(path: &Path) -> io::Result<Self> {
         let root = Dir::open_ambient_dir(path, ambient_authority())?;
-        let mut store = Store {
-            root,
-            folds_case: false,
-        };
+        let mut store = Store::new(root);
         if store.root.create_dir_all(within("")).is_ok() {
             let upper = RESERVED.to_ascii_uppercase();
             store.folds_case = store.root.symlink_metadata(upper).is_ok();
@@ -71,28 +72,39 @@ impl Folder {
     /// Runs `work`, which blocks, off the runtime.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Store) -> Result<T, Error> + Send + 'static,
+        work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let store = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || work(&store)).await;
         done.unwrap_or_else(|stopped| Err(Error::Other(Box::new(stopped))))
+    }
+
+    /// Runs `work`, which reads or writes a whole body, when few enough others do so. Who waits takes no thread; the
+    /// place is free when the work has ended, even if nobody waits for it any more.
+    async fn run_bulk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = Arc::clone(&self.0.bulk).acquire_owned().await;
+        let place = place.expect("the places are never closed");
+        self.run(move |store| {
+            let done = work(store);
+            drop(place);
+            done
+        })
+        .await
     }
 }
 
 #[async_trait::async_trait]
 impl Storage for Folder {
     async fn head(&self, key: &ObjectKey, version: Option<&Version>) -> Result<ObjectInfo, Error> {
-        let (key, version) = (key.clone(), version.cloned());
-        self.run(move |store| {
-            only_version(&key, version.as_ref())?;
-            Ok(store.open(&key)?.1)
-        })
-        .await
+        only_version(key, version)?;
+        self.info(key).await
     }
 
     async fn get(&self, key: &ObjectKey, options: GetOptions) -> Result<Object, Error> {
-        let key = key.clone();
-        self.run(move |store| store.get(&key, &options)).await
+        self.get_object(key, options).await
     }
 
     async fn put(
@@ -101,25 +113,26 @@ impl Storage for Folder {
         body: Bytes,
         options: PutOptions,
     ) -> Result<ObjectInfo, Error> {
-        let key = key.clone();
-        self.run(move |store| {
+        check_metadata(&options.attributes)?;
+        let write = move |store: &Arc<Store>| {
             let mut temporary = store.temporary()?;
             let mut digest = Digest::new();
             digest.update(&body);
             temporary.file.write_all(&body).map_err(other)?;
-            let sums = digest.finish();
-            store.commit(&key, &temporary, &sums.etag(), sums.crc64, options)
-        })
-        .await
+            Ok(Written::new(temporary, &digest.finish()))
+        };
+        let written = self.run_bulk(write).await?;
+        self.commit(key, written, options).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
+        let lock = self.lock(Space::Key, key.as_str()).await?;
         let key = key.clone();
-        self.run(move |store| store.delete(&key)).await
+        self.run(move |store| store.delete(&key, lock)).await
     }
 
     async fn list(&self, options: ListOptions) -> Result<Listing, Error> {
-        self.run(move |store| store.list(options)).await
+        self.list_objects(options).await
     }
 
     async fn copy(
@@ -130,21 +143,24 @@ impl Storage for Folder {
         attributes: Option<Attributes>,
         precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
-        let (source, version, target) = (source.clone(), version.cloned(), target.clone());
-        self.run(move |store| {
-            only_version(&source, version.as_ref())?;
-            let (mut file, info) = store.open(&source)?;
+        only_version(source, version)?;
+        // What can be refused is refused before the first byte is copied.
+        self.holds(target, &precondition).await?;
+        let opened = self.with_object(source, |file, info| Ok((file, info)));
+        let (mut file, info) = opened.await?;
+        let options = PutOptions {
+            attributes: attributes.unwrap_or(info.attributes),
+            precondition,
+        };
+        check_metadata(&options.attributes)?;
+        let copy = move |store: &Arc<Store>| {
             let mut temporary = store.temporary()?;
             let mut digest = Digest::new();
             digest.copy(&mut file, &mut temporary.file).map_err(other)?;
-            let sums = digest.finish();
-            let options = PutOptions {
-                attributes: attributes.unwrap_or(info.attributes),
-                precondition,
-            };
-            store.commit(&target, &temporary, &sums.etag(), sums.crc64, options)
-        })
-        .await
+            Ok(Written::new(temporary, &digest.finish()))
+        };
+        let written = self.run_bulk(copy).await?;
+        self.commit(target, written, options).await
     }
 
     async fn create_multipart(
@@ -164,9 +180,7 @@ impl Storage for Folder {
         number: u32,
         body: Bytes,
     ) -> Result<ETag, Error> {
-        let (key, upload) = (key.clone(), upload.clone());
-        self.run(move |store| store.put_part(&key, &upload, number, &body))
-            .await
+        self.store_part(key, upload, number, body).await
     }
 
     async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error> {
@@ -181,9 +195,7 @@ impl Storage for Folder {
         parts: &[(u32, ETag)],
         precondition: Precondition,
     ) -> Result<ObjectInfo, Error> {
-        let (key, upload, parts) = (key.clone(), upload.clone(), parts.to_vec());
-        self.run(move |store| store.complete_multipart(&key, &upload, &parts, precondition))
-            .await
+        self.complete(key, upload, parts, precondition).await
     }
 
     async fn list_multipart(&self, prefix: &str) -> Result<Vec<OpenUpload>, Error> {
@@ -192,8 +204,6 @@ impl Storage for Folder {
     }
 
     async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
-        let (key, upload) = (key.clone(), upload.clone());
-        self.run(move |store| store.abort_multipart(&key, &upload))
-            .await
+        self.abort(key, upload).await
     }
 }

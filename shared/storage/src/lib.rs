@@ -395,6 +395,12 @@ pub enum Error {
     /// Part numbers must rise.
     #[error("the parts are not in rising order")]
     InvalidPartOrder,
+    /// Too many wait already to write under the key, or to end the upload: trying again later may help.
+    #[error("this is being written already, and {waiting} others wait for it")]
+    Busy {
+        /// Who has it or waits for it at most.
+        waiting: usize,
+    },
     /// The storage cannot be reached or is overloaded: trying again may help.
     #[error("the storage did not answer: {0}")]
     Unavailable(String),

@@ -15,7 +15,7 @@ pub(super) struct Digest {
 }
 
 /// What came of it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Sums {
     /// MD5.
     pub(super) md5: [u8; 16],

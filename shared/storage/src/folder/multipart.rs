@@ -4,17 +4,20 @@
 
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::date::whole_seconds;
 
 use super::digest::{self, Digest};
+use super::locks::Space;
 use super::record::Stamp;
-use super::store::{Store, other, unique_name, within};
-use super::write::check_metadata;
+use super::store::{Store, Temporary, other, unique_name, within};
+use super::write::{Written, check_metadata};
 use super::{
-    Attributes, ETag, Error, ObjectInfo, ObjectKey, OpenUpload, Part, Precondition, PutOptions,
+    Attributes, ETag, Error, Folder, ObjectInfo, ObjectKey, OpenUpload, Part, Precondition,
     UploadId,
 };
 
@@ -29,9 +32,76 @@ struct Begin {
     attributes: Attributes,
 }
 
+impl Folder {
+    pub(super) async fn store_part(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: Bytes,
+    ) -> Result<ETag, Error> {
+        let (key, id) = (key.clone(), upload.clone());
+        let write = move |store: &Arc<Store>| {
+            let (temporary, etag) = store.write_part(&key, &id, number, &body)?;
+            Ok((key, id, temporary, etag))
+        };
+        let (key, id, temporary, etag) = self.run_bulk(write).await?;
+        let lock = self.lock(Space::Upload, &upload.0).await?;
+        self.run(move |store| {
+            let _lock = lock;
+            // The upload can have ended meanwhile, and its folder must not come back.
+            store.begin(&key, &id)?;
+            let place = part_path(&id, number);
+            store.rename(&temporary.path, &place).map_err(other)?;
+            Ok(etag)
+        })
+        .await
+    }
+
+    pub(super) async fn complete(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        parts: &[(u32, ETag)],
+        precondition: Precondition,
+    ) -> Result<ObjectInfo, Error> {
+        // Upload before key, here as everywhere: two locks are never waited for in a circle.
+        let ending = self.lock(Space::Upload, &upload.0).await?;
+        // What can be refused is refused before the first byte is copied.
+        self.holds(key, &precondition).await?;
+        let (name, id, parts) = (key.clone(), upload.clone(), parts.to_vec());
+        let join = move |store: &Arc<Store>| {
+            let (begin, etag) = store.check_parts(&name, &id, &parts)?;
+            let written = store.join(&id, &parts, etag)?;
+            Ok((name, id, ending, begin, written))
+        };
+        let (name, id, ending, begin, written) = self.run_bulk(join).await?;
+        let lock = self.lock(Space::Key, key.as_str()).await?;
+        self.holds(key, &precondition).await?;
+        self.run(move |store| {
+            let _ending = ending;
+            let info = store.place(&name, &written, begin.attributes, lock)?;
+            store.end(&id)?;
+            Ok(info)
+        })
+        .await
+    }
+
+    pub(super) async fn abort(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
+        let lock = self.lock(Space::Upload, &upload.0).await?;
+        let (key, upload) = (key.clone(), upload.clone());
+        self.run(move |store| {
+            let _lock = lock;
+            store.begin(&key, &upload)?;
+            store.end(&upload)
+        })
+        .await
+    }
+}
+
 impl Store {
     pub(super) fn create_multipart(
-        &self,
+        self: &Arc<Self>,
         key: &ObjectKey,
         attributes: Attributes,
     ) -> Result<UploadId, Error> {
@@ -73,13 +143,14 @@ impl Store {
         }
     }
 
-    pub(super) fn put_part(
-        &self,
+    /// A part's file, not yet in its place.
+    fn write_part(
+        self: &Arc<Self>,
         key: &ObjectKey,
         upload: &UploadId,
         number: u32,
         body: &[u8],
-    ) -> Result<ETag, Error> {
+    ) -> Result<(Temporary, ETag), Error> {
         self.begin(key, upload)?;
         if !(1..=MAX_PART).contains(&number) {
             return Err(Error::InvalidPart(number));
@@ -89,12 +160,7 @@ impl Store {
         temporary.file.write_all(&md5).map_err(other)?;
         temporary.file.write_all(body).map_err(other)?;
         temporary.file.sync_all().map_err(other)?;
-        // The upload can have ended meanwhile, and its folder must not come back.
-        let _lock = self.lock("upload", &upload.0)?;
-        self.begin(key, upload)?;
-        self.rename(&temporary.path, &part_path(upload, number))
-            .map_err(other)?;
-        Ok(digest::etag(&md5, None))
+        Ok((temporary, digest::etag(&md5, None)))
     }
 
     pub(super) fn list_parts(
@@ -140,15 +206,13 @@ impl Store {
         Ok((part, file, md5))
     }
 
-    pub(super) fn complete_multipart(
+    /// What was said at the begin, if the parts are as `wanted` says.
+    fn check_parts(
         &self,
         key: &ObjectKey,
         upload: &UploadId,
         wanted: &[(u32, ETag)],
-        precondition: Precondition,
-    ) -> Result<ObjectInfo, Error> {
-        // Upload before key, here as everywhere: two locks are never waited for in a circle.
-        let _lock = self.lock("upload", &upload.0)?;
+    ) -> Result<(Begin, ETag), Error> {
         let begin = self.begin(key, upload)?;
         if wanted.is_empty() {
             return Err(Error::InvalidPart(1));
@@ -156,7 +220,6 @@ impl Store {
         if !wanted.is_sorted_by(|(one, _), (next, _)| one < next) {
             return Err(Error::InvalidPartOrder);
         }
-        // All are looked at before the first byte is copied.
         let mut md5s = Vec::new();
         for (number, etag) in wanted {
             let (part, _, md5) = self.open_part(upload, *number)?;
@@ -165,6 +228,17 @@ impl Store {
             }
             md5s.extend_from_slice(&md5);
         }
+        let etag = digest::etag(&digest::md5(&md5s), Some(wanted.len()));
+        Ok((begin, etag))
+    }
+
+    /// The parts put together in one file.
+    fn join(
+        self: &Arc<Self>,
+        upload: &UploadId,
+        wanted: &[(u32, ETag)],
+        etag: ETag,
+    ) -> Result<Written, Error> {
         let mut temporary = self.temporary()?;
         let mut digest = Digest::new();
         for (number, _) in wanted {
@@ -172,14 +246,11 @@ impl Store {
             file.seek(SeekFrom::Start(MD5_BYTES)).map_err(other)?;
             digest.copy(&mut file, &mut temporary.file).map_err(other)?;
         }
-        let etag = digest::etag(&digest::md5(&md5s), Some(wanted.len()));
-        let options = PutOptions {
-            attributes: begin.attributes,
-            precondition,
-        };
-        let info = self.commit(key, &temporary, &etag, digest.finish().crc64, options)?;
-        self.end(upload)?;
-        Ok(info)
+        Ok(Written {
+            temporary,
+            etag,
+            crc64: digest.finish().crc64,
+        })
     }
 
     pub(super) fn list_multipart(&self, prefix: &str) -> Result<Vec<OpenUpload>, Error> {
@@ -216,12 +287,6 @@ impl Store {
             order(one).cmp(&order(next))
         });
         Ok(open)
-    }
-
-    pub(super) fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
-        let _lock = self.lock("upload", &upload.0)?;
-        self.begin(key, upload)?;
-        self.end(upload)
     }
 
     fn end(&self, upload: &UploadId) -> Result<(), Error> {

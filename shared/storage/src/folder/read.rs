@@ -8,17 +8,107 @@ use bytes::Bytes;
 
 use crate::Listed;
 
-use super::digest::Digest;
+use super::digest::Sums;
 use super::record::{Record, Stamp};
 use super::store::{ATTEMPTS, Store, other, within};
 use super::walk::{self, Page};
 use super::{
-    Attributes, ByteStream, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo, ObjectKey,
-    Version, content_type, place,
+    Attributes, ByteStream, Error, Folder, GetOptions, ListOptions, Listing, Object, ObjectInfo,
+    ObjectKey, Version, content_type, place,
 };
 
 /// Bytes of one item of an object's stream.
 const CHUNK: usize = 256 * 1024;
+
+/// What a look at a key found.
+enum Found<T, W> {
+    /// What the work made of the object.
+    Done(T),
+    /// A file in this state, whose sums nobody knows, and the work that is still to be done.
+    Unsummed(Stamp, W),
+}
+
+impl Folder {
+    /// Runs `work` on the object's file, at its begin, and on what is known of it: both of one state.
+    ///
+    /// One step on a thread, where the sums are known.
+    pub(super) async fn with_object<T, W>(&self, key: &ObjectKey, work: W) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        W: FnOnce(File, ObjectInfo) -> Result<T, Error> + Send + 'static,
+    {
+        let mut work = work;
+        let mut sums = None;
+        for _ in 0..ATTEMPTS {
+            let (name, known) = (key.clone(), sums);
+            let found = self
+                .run(move |store| match store.look(&name, known)? {
+                    (file, _, Some(info)) => work(file, info).map(Found::Done),
+                    (_, stamp, None) => Ok(Found::Unsummed(stamp, work)),
+                })
+                .await?;
+            match found {
+                Found::Done(done) => return Ok(done),
+                Found::Unsummed(stamp, left) => {
+                    work = left;
+                    // Put here by hand; or replaced since it was opened, and its record with it.
+                    let made = self.sums(key, stamp).await?;
+                    sums = made.map(|made| (stamp, made));
+                }
+            }
+        }
+        Err(Error::Unavailable(format!("`{key}` changes all the time")))
+    }
+
+    /// What is known of the object.
+    pub(super) async fn info(&self, key: &ObjectKey) -> Result<ObjectInfo, Error> {
+        self.with_object(key, |_, info| Ok(info)).await
+    }
+
+    pub(super) async fn get_object(
+        &self,
+        key: &ObjectKey,
+        options: GetOptions,
+    ) -> Result<Object, Error> {
+        only_version(key, options.version.as_ref())?;
+        let name = key.clone();
+        self.with_object(key, move |file, info| read(&name, file, info, &options))
+            .await
+    }
+
+    pub(super) async fn list_objects(&self, options: ListOptions) -> Result<Listing, Error> {
+        let (mut listing, keys, known) = self
+            .run(move |store| {
+                let (listing, keys) = store.page(options)?;
+                // A path longer or deeper than a key may be is none.
+                let keys = keys.into_iter().filter_map(|key| ObjectKey::new(key).ok());
+                let keys: Vec<ObjectKey> = keys.collect();
+                let known: Vec<_> = keys.iter().map(|key| store.look(key, None)).collect();
+                let known = known.into_iter().map(|look| look.map(|(_, _, info)| info));
+                Ok((listing, keys, known.collect::<Vec<_>>()))
+            })
+            .await?;
+        for (key, known) in keys.into_iter().zip(known) {
+            let info = match known {
+                Ok(Some(info)) => Ok(info),
+                Ok(None) => self.info(&key).await,
+                Err(error) => Err(error),
+            };
+            match info {
+                Ok(info) => listing.objects.push(Listed {
+                    key,
+                    size: info.size,
+                    etag: info.etag,
+                    last_modified: info.last_modified,
+                }),
+                // Gone since, or closed to us.
+                Err(Error::NotFound(_) | Error::Denied(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listing)
+    }
+}
 
 impl Store {
     pub(super) fn open_object(&self, key: &ObjectKey) -> Result<(File, Stamp), Error> {
@@ -32,38 +122,22 @@ impl Store {
         Err(Error::NotFound(key.clone()))
     }
 
-    /// The object's file, at its begin, and what is known of it: both of one state.
-    pub(super) fn open(&self, key: &ObjectKey) -> Result<(File, ObjectInfo), Error> {
-        for _ in 0..ATTEMPTS {
-            let (mut file, stamp) = self.open_object(key)?;
-            if let Some(record) = self.record(key, stamp) {
-                let info = into_info(key, record, stamp, &mut file)?;
-                return Ok((file, info));
-            }
-            // Put here by hand; or replaced since it was opened, and its record with it.
-            if self.open_object(key)?.1 != stamp {
-                continue;
-            }
-            let mut digest = Digest::new();
-            digest.copy(&mut file, &mut io::sink()).map_err(other)?;
-            if Stamp::of(&file.metadata().map_err(other)?).map_err(other)? != stamp {
-                continue;
-            }
-            file.rewind().map_err(other)?;
-            let sums = digest.finish();
-            let record = Record {
-                etag: sums.etag().opaque().to_owned(),
-                crc64: sums.crc64,
-                attributes: None,
-            };
-            if !stamp.is_fresh() {
-                // Only saves time: a folder that cannot be written to is served all the same.
-                let _ = self.save_record(key, stamp, &record);
-            }
-            let info = into_info(key, record, stamp, &mut file)?;
-            return Ok((file, info));
-        }
-        Err(Error::Unavailable(format!("`{key}` changes all the time")))
+    /// The object's file, at its begin, its state, and what is known of it, if its sums are: from its record, from
+    /// memory, or as `given` for a state.
+    fn look(
+        &self,
+        key: &ObjectKey,
+        given: Option<(Stamp, Sums)>,
+    ) -> Result<(File, Stamp, Option<ObjectInfo>), Error> {
+        let (mut file, stamp) = self.open_object(key)?;
+        let given = given.filter(|(of, _)| *of == stamp);
+        let sums = || given.map(|(_, sums)| sums);
+        let record = self.record(key, stamp).or_else(|| {
+            let sums = sums().or_else(|| self.kept_sums(key, stamp))?;
+            Some(Record::of_sums(&sums))
+        });
+        let info = record.map(|record| into_info(key, record, stamp, &mut file));
+        Ok((file, stamp, info.transpose()?))
     }
 
     pub(super) fn records(key: &ObjectKey) -> PathBuf {
@@ -75,37 +149,8 @@ impl Store {
         serde_json::from_slice(&text).ok()
     }
 
-    pub(super) fn get(&self, key: &ObjectKey, options: &GetOptions) -> Result<Object, Error> {
-        only_version(key, options.version.as_ref())?;
-        let (mut file, info) = self.open(key)?;
-        if options
-            .if_match
-            .as_ref()
-            .is_some_and(|tag| *tag != info.etag)
-        {
-            return Err(Error::PreconditionFailed(key.clone()));
-        }
-        let range = match options.range {
-            Some(range) => Some(
-                range
-                    .resolve(info.size)
-                    .ok_or(Error::InvalidRange { size: info.size })?,
-            ),
-            None => None,
-        };
-        let wanted = range.clone().unwrap_or(0..info.size);
-        file.seek(io::SeekFrom::Start(wanted.start))
-            .map_err(other)?;
-        let left = wanted.end - wanted.start;
-        let body = if left <= CHUNK as u64 {
-            read_chunk(&mut file, left).map_err(other)?.into()
-        } else {
-            stream(file, left)
-        };
-        Ok(Object { info, range, body })
-    }
-
-    pub(super) fn list(&self, options: ListOptions) -> Result<Listing, Error> {
+    /// The page, its objects still to be filled in, and their keys.
+    fn page(&self, options: ListOptions) -> Result<(Listing, Vec<String>), Error> {
         let escaped = walk::escaped_keys(&self.root, &within("objects")).map_err(other)?;
         let mut escaped = escaped.into_iter().peekable();
         let mut page = Page::new(options);
@@ -124,24 +169,7 @@ impl Store {
                 break;
             }
         }
-        let (mut listing, keys) = page.finish();
-        for key in keys {
-            let Ok(key) = ObjectKey::new(key) else {
-                continue; // A path longer or deeper than a key may be.
-            };
-            match self.open(&key) {
-                Ok((_, info)) => listing.objects.push(Listed {
-                    key,
-                    size: info.size,
-                    etag: info.etag,
-                    last_modified: info.last_modified,
-                }),
-                // Gone since, or closed to us.
-                Err(Error::NotFound(_) | Error::Denied(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(listing)
+        Ok(page.finish())
     }
 }
 
@@ -171,6 +199,40 @@ fn into_info(
         content_type: Some(content_type::guess(key.as_str(), &head).to_owned()),
         ..Attributes::default()
     }))
+}
+
+/// What `options` want of the object whose file this is.
+fn read(
+    key: &ObjectKey,
+    mut file: File,
+    info: ObjectInfo,
+    options: &GetOptions,
+) -> Result<Object, Error> {
+    if options
+        .if_match
+        .as_ref()
+        .is_some_and(|tag| *tag != info.etag)
+    {
+        return Err(Error::PreconditionFailed(key.clone()));
+    }
+    let range = match options.range {
+        Some(range) => Some(
+            range
+                .resolve(info.size)
+                .ok_or(Error::InvalidRange { size: info.size })?,
+        ),
+        None => None,
+    };
+    let wanted = range.clone().unwrap_or(0..info.size);
+    file.seek(io::SeekFrom::Start(wanted.start))
+        .map_err(other)?;
+    let left = wanted.end - wanted.start;
+    let body = if left <= CHUNK as u64 {
+        read_chunk(&mut file, left).map_err(other)?.into()
+    } else {
+        stream(file, left)
+    };
+    Ok(Object { info, range, body })
 }
 
 /// The next `left` bytes, or one chunk of them.

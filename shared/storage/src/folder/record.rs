@@ -11,12 +11,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::date::tellable;
 
+use super::digest::Sums;
 use super::{Attributes, ETag, ObjectInfo};
 
 /// Tells one state of a file from another: when its bytes were written, to the nanosecond, and how many they are.
 ///
 /// It outlives a copy of the folder that keeps times, which an inode number would not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Stamp {
     nanos: i128,
     pub(super) size: u64,
@@ -44,11 +45,19 @@ impl Stamp {
         tellable(self.nanos.div_euclid(1_000_000_000))
     }
 
-    /// Whether a later write could still leave the same stamp, as clocks of file systems are coarse.
+    /// Whether a later write could still leave the same stamp: clocks of file systems are coarse, and may be ahead.
     pub(super) fn is_fresh(&self) -> bool {
-        const COARSEST: i128 = 2_000_000_000;
+        const SECOND: i128 = 1_000_000_000;
+        // No clock is ahead by a day: such a date was set by hand, and no write will leave it.
+        const AHEAD: i128 = 24 * 3600 * SECOND;
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        now.map_or(true, |now| now.as_nanos() as i128 - self.nanos < COARSEST)
+        let age = now.map_or(0, |now| now.as_nanos() as i128) - self.nanos;
+        (-AHEAD..2 * SECOND).contains(&age)
+    }
+
+    #[cfg(test)]
+    pub(super) fn for_test(nanos: i128, size: u64) -> Self {
+        Self { nanos, size }
     }
 }
 
@@ -64,6 +73,15 @@ pub(super) struct Record {
 }
 
 impl Record {
+    /// Of a file that was put here by hand.
+    pub(super) fn of_sums(sums: &Sums) -> Self {
+        Self {
+            etag: sums.etag().opaque().to_owned(),
+            crc64: sums.crc64,
+            attributes: None,
+        }
+    }
+
     /// The object that the record and its state make; `guess` stands in where no client said anything.
     pub(super) fn into_info(self, stamp: Stamp, guess: impl FnOnce() -> Attributes) -> ObjectInfo {
         ObjectInfo {

@@ -1,15 +1,19 @@
 //! The folder's files: names, locks, temporary files, moves. Nothing here knows what an object is but its key.
 
 use std::fs::File;
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use cap_std::fs::Dir;
+use tokio::sync::Semaphore;
 
+use super::locks::Locks;
 use super::place::{self, RESERVED};
+use super::sums::Summing;
 use super::{Error, ObjectKey};
 
 /// How often a step is tried again that another writer undid.
@@ -17,12 +21,19 @@ pub(super) const ATTEMPTS: usize = 100;
 /// A temporary file this old was left by a crash.
 const LEFT_BEHIND: Duration = Duration::from_hours(24);
 
+/// Bodies that are read or written as a whole at once.
+const BULK: usize = 32;
+
 /// The folder itself. All of its functions block.
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) root: Dir,
     /// Whether `A` and `a` are one file here. Then a name counts only if the folder lists it letter by letter.
     pub(super) folds_case: bool,
+    pub(super) locks: Locks,
+    pub(super) summing: Summing,
+    /// Of those who read or write a whole body at once: the others wait without a thread, and leave threads to reads.
+    pub(super) bulk: Arc<Semaphore>,
 }
 
 pub(super) fn within(name: &str) -> PathBuf {
@@ -50,13 +61,13 @@ pub(super) fn is_no_place(error: &io::Error) -> bool {
 }
 
 /// A file on its way to its place; removed if it does not get there.
-pub(super) struct Temporary<'a> {
-    pub(super) store: &'a Store,
+pub(super) struct Temporary {
+    store: Arc<Store>,
     pub(super) path: PathBuf,
     pub(super) file: File,
 }
 
-impl Drop for Temporary<'_> {
+impl Drop for Temporary {
     fn drop(&mut self) {
         // After a rename there is nothing left to remove.
         let _ = self.store.root.remove_file(&self.path);
@@ -64,6 +75,16 @@ impl Drop for Temporary<'_> {
 }
 
 impl Store {
+    pub(super) fn new(root: Dir) -> Self {
+        Self {
+            root,
+            folds_case: false,
+            locks: Locks::new(),
+            summing: Summing::default(),
+            bulk: Arc::new(Semaphore::new(BULK)),
+        }
+    }
+
     /// Removes temporary files that a crash left.
     pub(super) fn sweep(&self) {
         let Ok(entries) = self.root.read_dir(within("temporary")) else {
@@ -78,7 +99,7 @@ impl Store {
         }
     }
 
-    pub(super) fn temporary(&self) -> Result<Temporary<'_>, Error> {
+    pub(super) fn temporary(self: &Arc<Self>) -> Result<Temporary, Error> {
         let folder = within("temporary");
         self.root.create_dir_all(&folder).map_err(other)?;
         let path = folder.join(unique_name());
@@ -86,26 +107,10 @@ impl Store {
         options.read(true).write(true).create_new(true);
         let file = self.root.open_with(&path, &options).map_err(other)?;
         Ok(Temporary {
-            store: self,
+            store: Arc::clone(self),
             path,
             file: file.into_std(),
         })
-    }
-
-    /// Waits until no other writer has `what`; given back when the file is dropped.
-    pub(super) fn lock(&self, space: &str, what: &str) -> Result<File, Error> {
-        let folder = within("locks");
-        self.root.create_dir_all(&folder).map_err(other)?;
-        let mut hasher = DefaultHasher::new();
-        // Keys that one file system takes for one must share a lock.
-        what.to_lowercase().hash(&mut hasher);
-        let name = format!("{space}-{:02x}", hasher.finish() % 64);
-        let mut options = cap_std::fs::OpenOptions::new();
-        options.write(true).create(true);
-        let file = self.root.open_with(folder.join(name), &options);
-        let file = file.map_err(other)?.into_std();
-        file.lock().map_err(other)?;
-        Ok(file)
     }
 
     /// Where the key's file is or may be, the one that counts first.

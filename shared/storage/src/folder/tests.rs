@@ -77,11 +77,9 @@ async fn passes_the_suite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn passes_the_suite_as_on_a_file_system_that_folds_case() {
     let (outside, folder) = folder();
-    let store = Arc::into_inner(folder.0).unwrap();
-    let folder = Folder(Arc::new(Store {
-        folds_case: true,
-        ..store
-    }));
+    let mut store = Arc::into_inner(folder.0).unwrap();
+    store.folds_case = true;
+    let folder = Folder(Arc::new(store));
     conformance::run(&folder).await;
     is_alone(&outside);
 }
@@ -415,6 +413,209 @@ async fn a_killed_writer_leaves_old_or_new() {
     assert_eq!(info.etag.opaque(), sum(&bytes));
 }
 
+/// A folder in which nothing can be written: even root cannot make folders in a file.
+fn unwritable() -> (tempfile::TempDir, Folder) {
+    let (outside, folder) = folder();
+    let reserved = outside.path().join("root").join(RESERVED);
+    fs::remove_dir_all(&reserved).unwrap();
+    fs::write(&reserved, b"").unwrap();
+    drop(folder);
+    let folder = Folder::open(&outside.path().join("root")).unwrap();
+    (outside, folder)
+}
+
+/// Writes a file by hand, an hour ago.
+fn write_old(path: &Path, bytes: &[u8]) {
+    fs::write(path, bytes).unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    let long_ago = SystemTime::now() - Duration::from_hours(1);
+    file.set_modified(long_ago).unwrap();
+}
+
+fn sums_made(folder: &Folder) -> usize {
+    let made = &folder.0.summing.made;
+    made.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// However often, and by however many at once, a file is asked for, it is summed up once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_folder_that_cannot_be_written_sums_each_file_up_once() {
+    let (outside, folder) = unwritable();
+    let path = outside.path().join("root/large.bin");
+    let bytes = vec![7; 20_000_000];
+    write_old(&path, &bytes);
+    let readers = (0..50).map(|reader| {
+        let folder = folder.clone();
+        tokio::spawn(async move {
+            let range = Some(crate::ByteRange::FromTo(3, 3));
+            let options = GetOptions {
+                range,
+                ..GetOptions::default()
+            };
+            let name = key("large.bin");
+            match reader % 3 {
+                0 => folder.head(&name, None).await.unwrap().etag,
+                1 => folder.get(&name, options).await.unwrap().info.etag,
+                _ => {
+                    let options = ListOptions {
+                        prefix: String::new(),
+                        delimiter: None,
+                        after: String::new(),
+                        max: 10,
+                    };
+                    folder.list(options).await.unwrap().objects[0].etag.clone()
+                }
+            }
+        })
+    });
+    for reader in readers.collect::<Vec<_>>() {
+        assert_eq!(reader.await.unwrap().opaque(), sum(&bytes));
+    }
+    assert_eq!(sums_made(&folder), 1);
+    // Another state is another sum, once more.
+    write_old(&path, b"other");
+    for _ in 0..3 {
+        let info = folder.head(&key("large.bin"), None).await.unwrap();
+        assert_eq!(info.etag.opaque(), sum(b"other"));
+    }
+    assert_eq!(sums_made(&folder), 2);
+}
+
+/// A date far ahead is no reason to sum a file up each time.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_the_future_is_summed_up_once() {
+    let (outside, folder) = folder();
+    let path = outside.path().join("root/future");
+    fs::write(&path, b"12345").unwrap();
+    let file = File::options().write(true).open(&path).unwrap();
+    let ahead = SystemTime::now() + Duration::from_hours(24 * 365);
+    file.set_modified(ahead).unwrap();
+    for _ in 0..3 {
+        folder.head(&key("future"), None).await.unwrap();
+    }
+    assert_eq!(sums_made(&folder), 1);
+}
+
+/// Locks every lock of the space, as another process would.
+fn lock_all(outside: &tempfile::TempDir, space: &str) -> Vec<File> {
+    let folder = outside.path().join("root").join(RESERVED).join("locks");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = |slot| {
+        let file = File::create(folder.join(format!("{space}-{slot:02x}"))).unwrap();
+        file.lock().unwrap();
+        file
+    };
+    (0..64).map(lock).collect()
+}
+
+/// Of 900 who end one upload, a few wait, without a thread, and the rest is told to come again; reads go on.
+#[test]
+fn who_waits_for_a_lock_takes_no_thread() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(1)
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(async {
+        let (outside, folder) = folder();
+        put(&folder, "other", b"other").await;
+        let name = key("ended");
+        let upload = folder.create_multipart(&name, Attributes::default()).await;
+        let upload = upload.unwrap();
+        let part = folder.put_part(&name, &upload, 1, Bytes::from_static(b"part"));
+        let parts = vec![(1, part.await.unwrap())];
+        let held = lock_all(&outside, "upload");
+        let mut ends = tokio::task::JoinSet::new();
+        for _ in 0..900 {
+            let (folder, name) = (folder.clone(), name.clone());
+            let (upload, parts) = (upload.clone(), parts.clone());
+            ends.spawn(async move {
+                let end = folder.complete_multipart(&name, &upload, &parts, Precondition::None);
+                end.await
+            });
+        }
+        for _ in 0..900 - locks::PLACES {
+            match ends.join_next().await.unwrap().unwrap() {
+                Err(Error::Busy { waiting: 64 }) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        // With the one thread that there is.
+        assert_eq!(get(&folder, "other").await.unwrap().1, &b"other"[..]);
+        assert!(get(&folder, "ended").await.is_none());
+        drop(held);
+        let mut ended = 0;
+        while let Some(end) = ends.join_next().await {
+            match end.unwrap() {
+                Ok(info) => {
+                    assert_eq!(info.size, 4);
+                    ended += 1;
+                }
+                Err(Error::NoSuchUpload(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(ended, 1);
+    });
+}
+
+/// A lock that another process never lets go of is waited for, but not for ever.
+#[tokio::test(start_paused = true)]
+async fn a_lock_of_another_process_is_not_waited_for_without_end() {
+    let (outside, folder) = folder();
+    let held = lock_all(&outside, "key");
+    let body = Bytes::from_static(b"x");
+    let name = key("k");
+    let put = folder.put(&name, body.clone(), PutOptions::default());
+    assert!(matches!(put.await, Err(Error::Busy { .. })));
+    drop(held);
+    let put = folder.put(&name, body, PutOptions::default());
+    assert_eq!(put.await.unwrap().size, 1);
+}
+
+/// A client that leaves gives its place back.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_a_queue_leaves_a_place() {
+    let (outside, folder) = folder();
+    let held = lock_all(&outside, "key");
+    for _ in 0..10 * locks::PLACES {
+        let folder = folder.clone();
+        let put = tokio::spawn(async move {
+            let body = Bytes::from_static(b"x");
+            folder.put(&key("k"), body, PutOptions::default()).await
+        });
+        tokio::task::yield_now().await;
+        put.abort();
+        assert!(put.await.unwrap_err().is_cancelled());
+    }
+    drop(held);
+    put(&folder, "k", b"at last").await;
+    assert_eq!(get(&folder, "k").await.unwrap().1, &b"at last"[..]);
+}
+
+/// An end of an upload that cannot succeed copies nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn preconditions_come_before_the_copy() {
+    let (outside, folder) = folder();
+    put(&folder, "held", b"held").await;
+    let name = key("held");
+    let upload = folder.create_multipart(&name, Attributes::default()).await;
+    let upload = upload.unwrap();
+    let part = folder.put_part(&name, &upload, 1, Bytes::from_static(b"part"));
+    let parts = [(1, part.await.unwrap())];
+    // From here on nothing can be written.
+    let temporary = outside.path().join("root/.mogr/temporary");
+    fs::remove_dir(&temporary).unwrap();
+    fs::write(&temporary, b"").unwrap();
+    let absent = || Precondition::Absent;
+    let end = folder.complete_multipart(&name, &upload, &parts, absent());
+    assert!(matches!(end.await, Err(Error::PreconditionFailed(_))));
+    let copy = folder.copy(&name, None, &name, None, absent());
+    assert!(matches!(copy.await, Err(Error::PreconditionFailed(_))));
+    let end = folder.complete_multipart(&name, &upload, &parts, Precondition::None);
+    assert!(matches!(end.await, Err(Error::Other(_))));
+}
+
 /// Keys of the pieces that go wrong.
 fn odd_key() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -437,8 +638,9 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let (outside, folder) = folder();
-            let store = Arc::into_inner(folder.0).unwrap();
-            let folder = Folder(Arc::new(Store { folds_case, ..store }));
+            let mut store = Arc::into_inner(folder.0).unwrap();
+            store.folds_case = folds_case;
+            let folder = Folder(Arc::new(store));
             let mut map = BTreeMap::new();
             for (round, (name, keep)) in steps.into_iter().enumerate() {
                 // Now and then a key that is there.

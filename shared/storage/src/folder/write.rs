@@ -3,37 +3,88 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::digest::Sums;
+use super::locks::{Lock, Space};
 use super::record::{Record, Stamp};
 use super::store::{Store, Temporary, is_no_place, other, within};
-use super::{Attributes, ETag, Error, ObjectInfo, ObjectKey, Precondition, PutOptions};
+use super::{Attributes, ETag, Error, Folder, ObjectInfo, ObjectKey, Precondition, PutOptions};
 
 /// Names and values of user metadata together, in bytes: what S3 takes, so that a laptop takes no more.
 const MAX_METADATA: usize = 2048;
 
-impl Store {
-    /// Gives the written file its place under `key`, in one step, with what is said of it.
-    pub(super) fn commit(
+/// A body that is written and has no place yet.
+pub(super) struct Written {
+    pub(super) temporary: Temporary,
+    pub(super) etag: ETag,
+    pub(super) crc64: u64,
+}
+
+impl Written {
+    /// In one piece, of these sums.
+    pub(super) fn new(temporary: Temporary, sums: &Sums) -> Self {
+        Self {
+            temporary,
+            etag: sums.etag(),
+            crc64: sums.crc64,
+        }
+    }
+}
+
+impl Folder {
+    /// Gives the written file its place under `key`, in one step, with what is said of it, if the key holds what it
+    /// must.
+    pub(super) async fn commit(
         &self,
         key: &ObjectKey,
-        temporary: &Temporary<'_>,
-        etag: &ETag,
-        crc64: u64,
+        written: Written,
         options: PutOptions,
     ) -> Result<ObjectInfo, Error> {
-        check_metadata(&options.attributes)?;
-        let _lock = self.lock("key", key.as_str())?;
-        if options.precondition != Precondition::None {
-            let held = match self.open(key) {
-                Ok((_, info)) => Precondition::Match(info.etag),
-                Err(Error::NotFound(_)) => Precondition::Absent,
-                Err(error) => return Err(error),
-            };
-            if options.precondition != held {
-                return Err(Error::PreconditionFailed(key.clone()));
-            }
+        let lock = self.lock(Space::Key, key.as_str()).await?;
+        self.holds(key, &options.precondition).await?;
+        let key = key.clone();
+        self.run(move |store| store.place(&key, &written, options.attributes, lock))
+            .await
+    }
+
+    /// Looks whether `key` holds what it must. Only under the key's lock does it stay so.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PreconditionFailed`] if it does not.
+    pub(super) async fn holds(
+        &self,
+        key: &ObjectKey,
+        precondition: &Precondition,
+    ) -> Result<(), Error> {
+        if *precondition == Precondition::None {
+            return Ok(());
         }
+        let held = match self.info(key).await {
+            Ok(info) => Precondition::Match(info.etag),
+            Err(Error::NotFound(_)) => Precondition::Absent,
+            Err(error) => return Err(error),
+        };
+        if *precondition == held {
+            Ok(())
+        } else {
+            Err(Error::PreconditionFailed(key.clone()))
+        }
+    }
+}
+
+impl Store {
+    /// Moves the file to its place. The lock is the key's; it is given back when that is done.
+    pub(super) fn place(
+        self: &Arc<Self>,
+        key: &ObjectKey,
+        written: &Written,
+        attributes: Attributes,
+        _lock: Lock,
+    ) -> Result<ObjectInfo, Error> {
+        let temporary = &written.temporary;
         let (escaped, plain) = self.places(key);
         let taken: Vec<Stamp> = [Some(&escaped), plain.as_ref()]
             .into_iter()
@@ -44,9 +95,9 @@ impl Store {
         let stamp = unique_stamp(&temporary.file, &taken).map_err(other)?;
         temporary.file.sync_all().map_err(other)?;
         let record = Record {
-            etag: etag.opaque().to_owned(),
-            crc64,
-            attributes: Some(options.attributes),
+            etag: written.etag.opaque().to_owned(),
+            crc64: written.crc64,
+            attributes: Some(attributes),
         };
         self.save_record(key, stamp, &record)?;
 
@@ -67,8 +118,8 @@ impl Store {
         Ok(record.into_info(stamp, Attributes::default))
     }
 
-    pub(super) fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
-        let _lock = self.lock("key", key.as_str())?;
+    /// The lock is the key's.
+    pub(super) fn delete(&self, key: &ObjectKey, _lock: Lock) -> Result<(), Error> {
         let (escaped, plain) = self.places(key);
         // The one that counts goes last, lest the other come to light.
         if let Some(path) = plain {
@@ -80,7 +131,7 @@ impl Store {
     }
 
     pub(super) fn save_record(
-        &self,
+        self: &Arc<Self>,
         key: &ObjectKey,
         stamp: Stamp,
         record: &Record,

@@ -1,0 +1,138 @@
+//! One writer for a key, and for an upload, at a time: within the process by queues that take no thread, among
+//! processes by locked files.
+
+use std::fs::{File, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::store::{Store, other, within};
+use super::{Error, Folder};
+
+/// Locks of each space: keys share them, by a hash.
+const SLOTS: usize = 64;
+/// Who has a lock or waits for it, within the process, at most.
+pub(super) const PLACES: usize = 64;
+/// How long another process may keep a lock that one of this process waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a lock is for. Who has one of an upload may wait for one of a key, but never the other way around, so that
+/// two locks are never waited for in a circle.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Space {
+    Key,
+    Upload,
+}
+
+/// All locks of the process.
+#[derive(Debug)]
+pub(super) struct Locks {
+    keys: Vec<Queue>,
+    uploads: Vec<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    /// Of those who have the lock or wait for it.
+    places: Arc<Semaphore>,
+    /// Of the one who has it.
+    turn: Arc<Semaphore>,
+}
+
+/// A lock that is held until this is dropped. It goes along with the work that needs it, to whichever thread.
+#[derive(Debug)]
+pub(super) struct Lock {
+    // In this order: the next of this process shall find the file free.
+    _file: File,
+    _turn: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Locks {
+    pub(super) fn new() -> Self {
+        let queue = || Queue {
+            places: Arc::new(Semaphore::new(PLACES)),
+            turn: Arc::new(Semaphore::new(1)),
+        };
+        let queues = || std::iter::repeat_with(queue).take(SLOTS).collect();
+        Self {
+            keys: queues(),
+            uploads: queues(),
+        }
+    }
+
+    fn queue(&self, space: Space, slot: usize) -> &Queue {
+        match space {
+            Space::Key => &self.keys[slot],
+            Space::Upload => &self.uploads[slot],
+        }
+    }
+}
+
+/// Which lock of a space `what` has.
+fn slot(what: &str) -> usize {
+    let mut hasher = DefaultHasher::new();
+    // Keys that one file system takes for one must share a lock.
+    what.to_lowercase().hash(&mut hasher);
+    (hasher.finish() % SLOTS as u64) as usize
+}
+
+impl Folder {
+    /// Waits until no other writer has `what`. No thread waits along.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] if too many wait already, or another process does not let go.
+    pub(super) async fn lock(&self, space: Space, what: &str) -> Result<Lock, Error> {
+        let busy = || Error::Busy { waiting: PLACES };
+        let slot = slot(what);
+        let queue = self.0.locks.queue(space, slot);
+        let place = Arc::clone(&queue.places).try_acquire_owned();
+        let place = place.map_err(|_| busy())?;
+        let turn = Arc::clone(&queue.turn).acquire_owned().await;
+        let turn = turn.expect("a queue is never closed");
+        let mut pause = Duration::from_millis(1);
+        let mut waited = Duration::ZERO;
+        loop {
+            let file = self.run(move |store| store.try_lock(space, slot)).await?;
+            if let Some(file) = file {
+                return Ok(Lock {
+                    _file: file,
+                    _turn: turn,
+                    _place: place,
+                });
+            }
+            // Another process has it, and nothing tells when it lets go.
+            if waited >= PATIENCE {
+                return Err(busy());
+            }
+            tokio::time::sleep(pause).await;
+            waited += pause;
+            pause = (2 * pause).min(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Store {
+    /// The locked file, unless another process has it.
+    fn try_lock(&self, space: Space, slot: usize) -> Result<Option<File>, Error> {
+        let folder = within("locks");
+        self.root.create_dir_all(&folder).map_err(other)?;
+        let space = match space {
+            Space::Key => "key",
+            Space::Upload => "upload",
+        };
+        let mut options = cap_std::fs::OpenOptions::new();
+        options.write(true).create(true);
+        let path = folder.join(format!("{space}-{slot:02x}"));
+        let file = self.root.open_with(path, &options).map_err(other)?;
+        let file = file.into_std();
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(other(error)),
+        }
+    }
+}
