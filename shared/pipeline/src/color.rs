@@ -21,6 +21,11 @@ pub(crate) fn space(icc: &[u8]) -> Option<&[u8]> {
     icc.get(16..20)
 }
 
+/// True for a profile of gray pixels.
+pub(crate) fn is_for_gray(icc: &[u8]) -> bool {
+    space(icc) == Some(b"GRAY")
+}
+
 /// The frame in sRGB. Where the profile is broken or is for other pixels, it is ignored, as viewers do.
 pub(crate) fn to_srgb(frame: Frame, icc: &[u8]) -> Frame {
     let (layout, size) = (frame.layout(), frame.size());
@@ -62,6 +67,30 @@ fn gray_to_srgb(mut frame: Frame, profile: &ColorProfile) -> Frame {
 pub(crate) struct Wide(Arc<dyn TransformExecutor<u16> + Send + Sync>);
 
 impl Wide {
+    /// For pixels of a profile for RGB. Gray pixels become gray ones: of the profile only its curve counts then.
+    pub(crate) fn new(profile: &ColorProfile, channels: Channels) -> Option<Self> {
+        let srgb = ColorProfile::new_srgb();
+        let options = TransformOptions::default();
+        let made = match channels {
+            Channels::Gray | Channels::GrayAlpha => {
+                let gray = |profile: &ColorProfile| {
+                    let mut gray = ColorProfile::new_gray_with_gamma(1.0);
+                    gray.gray_trc.clone_from(&profile.green_trc);
+                    gray
+                };
+                gray(profile).create_transform_16bit(channels, &gray(&srgb), channels, options)
+            }
+            _ => profile.create_transform_16bit(channels, &srgb, channels, options),
+        };
+        made.ok().map(Self)
+    }
+
+    /// For pixels of this ICC profile; `None` where it is broken or not for RGB.
+    pub(crate) fn from_icc(icc: &[u8], channels: Channels) -> Option<Self> {
+        let is_rgb = |profile: &ColorProfile| profile.color_space == DataColorSpace::Rgb;
+        Self::new(&profile(icc).filter(is_rgb)?, channels)
+    }
+
     pub(crate) fn row(&self, row: Vec<u16>) -> Vec<u16> {
         let mut converted = vec![0; row.len()];
         match self.0.transform(&row, &mut converted) {
@@ -69,20 +98,6 @@ impl Wide {
             Err(_) => row,
         }
     }
-}
-
-/// For pixels of this profile; `None` where it is broken or the layout is gray.
-pub(crate) fn wide_to_srgb(icc: &[u8], layout: Layout) -> Option<Wide> {
-    let channels = match layout {
-        Layout::Rgb => Channels::Rgb,
-        Layout::Rgba => Channels::Rgba,
-        Layout::Gray => return None,
-    };
-    let srgb = ColorProfile::new_srgb();
-    profile(icc)?
-        .create_transform_16bit(channels, &srgb, channels, TransformOptions::default())
-        .ok()
-        .map(Wide)
 }
 
 /// 16 bits to 8, to the nearest.

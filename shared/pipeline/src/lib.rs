@@ -10,6 +10,7 @@ mod animate;
 mod color;
 mod decode;
 mod delay;
+mod density;
 mod describe;
 mod encode;
 mod error;

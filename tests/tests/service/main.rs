@@ -10,6 +10,7 @@ mod modes;
 mod objects;
 mod policies;
 mod refusals;
+mod reports;
 mod server;
 mod signer;
 mod trigger;

@@ -104,6 +104,8 @@ fn fast(
                 frame: color::cmyk_to_srgb(&inks, header.size, header.icc().as_deref()),
                 icc: None,
                 exif: header.exif.map(<[u8]>::to_vec),
+                xmp: header.xmp.map(<[u8]>::to_vec),
+                density: header.density,
                 gray: false,
             });
         }
@@ -114,6 +116,8 @@ fn fast(
         frame,
         icc: header.icc(),
         exif: header.exif.map(<[u8]>::to_vec),
+        xmp: header.xmp.map(<[u8]>::to_vec),
+        density: header.density,
         gray: layout == Layout::Gray,
     })
 }
@@ -142,6 +146,8 @@ fn slow(bytes: &[u8], header: &Header, watch: &dyn Watch) -> Option<Decoded> {
         frame: Frame::new(header.size, layout, pixels)?,
         icc: header.icc(),
         exif: header.exif.map(<[u8]>::to_vec),
+        xmp: header.xmp.map(<[u8]>::to_vec),
+        density: header.density,
         gray: layout == Layout::Gray,
     })
 }

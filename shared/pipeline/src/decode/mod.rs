@@ -1,5 +1,6 @@
 //! Source bytes to one picture in memory: the last step that can fail on input.
 
+mod described;
 mod jpeg;
 mod other;
 mod png;
@@ -41,7 +42,7 @@ pub(crate) fn decode(
         return Err(Fault::broken(info.format, reason));
     }
     Ok(match &decoded.icc {
-        Some(icc) if space == ColorSpace::Srgb || !fits(icc, decoded.frame.layout()) => {
+        Some(icc) if space == ColorSpace::Srgb || !fits(icc, &decoded) => {
             limits.check_memory(2 * decoded.frame.pixels().len() as u64)?;
             Decoded {
                 frame: color::to_srgb(decoded.frame, icc),
@@ -53,10 +54,12 @@ pub(crate) fn decode(
     })
 }
 
-/// True where the profile is for pixels of this layout.
-fn fits(icc: &[u8], layout: Layout) -> bool {
-    let space = match layout {
+/// True where the profile is for these pixels.
+fn fits(icc: &[u8], decoded: &Decoded) -> bool {
+    let space = match decoded.frame.layout() {
         Layout::Gray => b"GRAY",
+        // Gray with alpha, in three equal channels.
+        Layout::Rgba if decoded.gray && color::is_for_gray(icc) => return true,
         Layout::Rgb | Layout::Rgba => b"RGB ",
     };
     color::space(icc) == Some(space)

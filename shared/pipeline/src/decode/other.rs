@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use codec_jpeg::Density;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::gif::GifDecoder;
 use image::codecs::webp::WebPDecoder;
@@ -50,6 +51,8 @@ fn read(mut decoder: impl ImageDecoder, info: &SourceInfo) -> Result<Decoded, Fa
         frame: raster::without_needless_alpha(frame),
         icc,
         exif,
+        xmp: None,
+        density: Density::default(),
         gray: false,
     })
 }

@@ -1,15 +1,20 @@
 //! PNG, over the crate `png`.
 
-use std::io::Cursor;
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
+use moxcms::Layout as Channels;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 use raster::{Frame, Layout, Size, Watch};
 
-use crate::color::{self, ColorSpace};
+use super::described;
+use crate::color::{self, ColorSpace, Wide};
+use crate::density;
 use crate::error::Fault;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::picture::Decoded;
+use crate::probe::exif;
+use crate::probe::png::used;
 
 /// Bytes that the decoder may take for itself: a row or two, and a color profile.
 const MAX_OWN_BYTES: usize = 64 << 20;
@@ -23,8 +28,7 @@ pub(super) fn decode(
     let own_limits = png::Limits {
         bytes: MAX_OWN_BYTES,
     };
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), own_limits);
-    decoder.set_ignore_text_chunk(true);
+    let mut decoder = Decoder::new_with_limits(Parts::new(used(bytes)), own_limits);
     decoder.set_transformations(Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(fault)?;
     let (color, depth) = reader.output_color_type();
@@ -36,19 +40,31 @@ pub(super) fn decode(
         ColorType::Indexed => info.palette.as_deref().is_some_and(is_gray),
         ColorType::Rgb | ColorType::Rgba => false,
     };
-    let mut icc = info.icc_profile.as_deref().map(<[u8]>::to_vec);
+    let is_of_gray = matches!(
+        info.color_type,
+        ColorType::Grayscale | ColorType::GrayscaleAlpha
+    );
+    // A profile for other pixels than these means nothing (PNG, 11.3.2.3).
+    let icc = info.icc_profile.as_deref();
+    let icc = icc.filter(|icc| color::is_for_gray(icc) == is_of_gray);
+    let mut icc = icc.map(<[u8]>::to_vec);
+    let density = info.pixel_dims.map(density::from_png).unwrap_or_default();
+    let described = match icc {
+        Some(_) => None,
+        None => described::to_srgb(info, channels(color)),
+    };
     let mut rows = Rows {
         color,
         wide: depth == BitDepth::Sixteen,
-        convert: None,
+        convert: described,
         pixels: Vec::new(),
     };
     if rows.wide && wanted == ColorSpace::Srgb && matches!(color, ColorType::Rgb | ColorType::Rgba)
     {
         // Before rounding to 8 bits.
-        rows.convert = icc
-            .take()
-            .and_then(|icc| color::wide_to_srgb(&icc, rows.layout()));
+        if let Some(icc) = icc.take() {
+            rows.convert = Wide::from_icc(&icc, channels(color));
+        }
     }
     let len = size.pixels() * rows.layout().channels() as u64;
     let stored = reader.output_buffer_size().filter(|_| interlaced);
@@ -70,7 +86,10 @@ pub(super) fn decode(
     }
     // EXIF may stand behind the pixels; damage there loses nothing that is shown.
     let _ = reader.finish();
-    let exif = reader.info().exif_metadata.as_deref().map(<[u8]>::to_vec);
+    let exif = reader.info().exif_metadata.as_deref();
+    let exif = exif.map(|exif| exif::tiff(exif).to_vec());
+    let xmp = reader.info().utf8_text.first();
+    let xmp = xmp.and_then(|text| Some(text.get_text().ok()?.into_bytes()));
     let layout = rows.layout();
     let frame = Frame::new(size, layout, rows.pixels);
     let frame = frame.ok_or_else(|| Fault::broken(Format::Png, "it has too few pixels"))?;
@@ -78,6 +97,8 @@ pub(super) fn decode(
         frame,
         icc,
         exif,
+        xmp,
+        density,
         gray,
     })
 }
@@ -93,6 +114,63 @@ fn watch_rows(watch: &dyn Watch) -> Result<(), Fault> {
 fn is_gray(palette: &[u8]) -> bool {
     let mut entries = palette.as_chunks::<3>().0.iter();
     entries.all(|[red, green, blue]| red == green && green == blue)
+}
+
+/// What the channels of a decoded row are.
+fn channels(color: ColorType) -> Channels {
+    match color {
+        ColorType::Grayscale => Channels::Gray,
+        ColorType::GrayscaleAlpha => Channels::GrayAlpha,
+        // `EXPAND` leaves no palette.
+        ColorType::Rgb | ColorType::Indexed => Channels::Rgb,
+        ColorType::Rgba => Channels::Rgba,
+    }
+}
+
+/// Parts of a file, read one after the other.
+struct Parts<'a> {
+    parts: std::vec::IntoIter<&'a [u8]>,
+    now: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn new(parts: Vec<&'a [u8]>) -> Self {
+        Self {
+            parts: parts.into_iter(),
+            now: &[],
+        }
+    }
+}
+
+impl BufRead for Parts<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.now.is_empty() {
+            match self.parts.next() {
+                Some(part) => self.now = part,
+                None => break,
+            }
+        }
+        Ok(self.now)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.now = &self.now[count..];
+    }
+}
+
+impl Read for Parts<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(buffer)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+/// The decoder asks for a reader that can, and never does.
+impl Seek for Parts<'_> {
+    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// Pixels of 8 bits a channel, made of stored rows.
@@ -117,16 +195,19 @@ impl Rows {
     }
 
     fn add(&mut self, row: &[u8]) {
-        if self.wide {
-            let wide = row.as_chunks().0.iter().map(|b| u16::from_be_bytes(*b));
-            let mut wide: Vec<u16> = wide.collect();
-            if let Some(convert) = &self.convert {
-                wide = convert.row(wide);
-            }
-            self.add_narrow(wide.iter().map(|value| color::narrow(*value)));
-        } else {
-            self.add_narrow(row.iter().copied());
+        if !self.wide && self.convert.is_none() {
+            return self.add_narrow(row.iter().copied());
         }
+        let mut wide: Vec<u16> = if self.wide {
+            let values = row.as_chunks().0.iter();
+            values.map(|b| u16::from_be_bytes(*b)).collect()
+        } else {
+            row.iter().map(|value| u16::from(*value) * 257).collect()
+        };
+        if let Some(convert) = &self.convert {
+            wide = convert.row(wide);
+        }
+        self.add_narrow(wide.iter().map(|value| color::narrow(*value)));
     }
 
     fn add_narrow(&mut self, mut row: impl Iterator<Item = u8>) {

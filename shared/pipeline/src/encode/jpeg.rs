@@ -13,7 +13,7 @@ use crate::probe::exif;
 const WHITE: [u8; 3] = [255; 3];
 
 /// What does not fit a JPEG's segments does not keep the picture from being one: EXIF is left out but for the
-/// orientation, and pixels with such a profile become sRGB.
+/// orientation, XMP is left out, and pixels with such a profile become sRGB.
 pub(super) fn encode(
     decoded: Decoded,
     process: Process,
@@ -26,6 +26,8 @@ pub(super) fn encode(
         mut frame,
         mut icc,
         mut exif,
+        xmp,
+        density,
         gray,
     } = decoded;
     if let Some(profile) = icc.take_if(|icc| icc.len() > codec_jpeg::MAX_ICC_BYTES) {
@@ -35,7 +37,7 @@ pub(super) fn encode(
         exif = exif::orientation_alone(&whole);
     }
     // A profile is for the layout that the pixels have.
-    if gray && icc.is_none() {
+    if gray && icc.as_deref().is_none_or(color::is_for_gray) {
         frame = gray_over_white(frame);
     }
     let held = frame.pixels().len() as u64;
@@ -47,10 +49,11 @@ pub(super) fn encode(
         background: WHITE,
         icc,
         exif,
+        xmp: xmp.filter(|xmp| xmp.len() <= codec_jpeg::MAX_XMP_BYTES),
+        density,
         simd: options.simd,
         threads: options.threads,
         max_bytes: limits.max_memory_bytes.saturating_sub(held),
-        ..EncodeOptions::default()
     };
     codec_jpeg::encode(&frame, &options, watch).map_err(jpeg_error)
 }

@@ -3,6 +3,7 @@
 mod jpeg;
 mod png;
 
+use codec_jpeg::Density;
 use raster::{Orientation, Watch};
 
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::plan::Target;
 use crate::probe::exif;
 
 /// Turns the pixels and, where they were turned, resets the orientation in EXIF. `strip` leaves of EXIF only what turns
-/// the picture still.
+/// the picture still, and of XMP nothing.
 pub(crate) fn turn(decoded: Decoded, orientation: Orientation, strip: bool) -> Decoded {
     let turned = orientation != Orientation::Normal;
     let exif = decoded.exif.and_then(|mut exif| {
@@ -25,14 +26,24 @@ pub(crate) fn turn(decoded: Decoded, orientation: Orientation, strip: bool) -> D
             Some(exif)
         }
     });
+    let mut density = decoded.density;
+    if orientation.swaps_sides() {
+        density = Density {
+            x: density.y,
+            y: density.x,
+            ..density
+        };
+    }
     Decoded {
         frame: raster::orient(decoded.frame, orientation),
         exif,
+        xmp: decoded.xmp.filter(|_| !strip),
+        density,
         ..decoded
     }
 }
 
-/// Encodes a picture with its profile and its EXIF.
+/// Encodes a picture with its profile, its EXIF, its XMP and its density.
 pub(crate) fn encode(
     decoded: Decoded,
     target: Target,

@@ -4,6 +4,11 @@
 
 use raster::Orientation;
 
+/// EXIF without the `Exif\0\0` that belongs before it in a JPEG alone, but that programs write elsewhere as well.
+pub(crate) fn tiff(exif: &[u8]) -> &[u8] {
+    exif.strip_prefix(b"Exif\0\0").unwrap_or(exif)
+}
+
 const ORIENTATION: u16 = 0x0112;
 const SHORT: u16 = 3;
 

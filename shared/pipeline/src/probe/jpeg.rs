@@ -2,6 +2,7 @@
 //!
 //! Source: T.81, B.1.1 (markers), B.2.2 (frame header), B.2.4.1 (quantization tables).
 
+use codec_jpeg::{Density, DensityUnit};
 use raster::Size;
 
 use super::exif;
@@ -30,6 +31,10 @@ pub(crate) struct Header<'a> {
     first_table: u8,
     /// EXIF without its `Exif\0\0`.
     pub(crate) exif: Option<&'a [u8]>,
+    /// An XMP packet. What goes beyond one segment (extended XMP) is left out.
+    pub(crate) xmp: Option<&'a [u8]>,
+    /// What the JFIF segment says of it.
+    pub(crate) density: Density,
     /// The pieces of the ICC profile, each with its number.
     icc: Vec<(u8, &'a [u8])>,
     /// True where an Adobe segment says how four components are meant: inverted.
@@ -50,6 +55,8 @@ impl<'a> Header<'a> {
             tables: [None; 4],
             first_table: 0,
             exif: None,
+            xmp: None,
+            density: Density::default(),
             icc: Vec::new(),
             adobe: false,
         };
@@ -86,7 +93,13 @@ impl<'a> Header<'a> {
                     header.read_frame(marker - 0xC0, segment)?;
                 }
                 0xDB => header.read_tables(segment)?,
-                0xE1 if header.exif.is_none() => header.exif = segment.strip_prefix(b"Exif\0\0"),
+                0xE0 => header.read_jfif(segment),
+                0xE1 => {
+                    let exif = || segment.strip_prefix(b"Exif\0\0");
+                    let xmp = || segment.strip_prefix(b"http://ns.adobe.com/xap/1.0/\0");
+                    header.exif = header.exif.or_else(exif);
+                    header.xmp = header.xmp.or_else(xmp);
+                }
                 0xE2 => {
                     if let Some([number, _, piece @ ..]) = segment.strip_prefix(b"ICC_PROFILE\0") {
                         header.icc.push((*number, piece));
@@ -107,6 +120,24 @@ impl<'a> Header<'a> {
                     ));
                 }
                 _ => {}
+            }
+        }
+    }
+
+    fn read_jfif(&mut self, segment: &[u8]) {
+        let unit = match segment {
+            [b'J', b'F', b'I', b'F', 0, _, _, unit, ..] => match unit {
+                0 => DensityUnit::AspectRatio,
+                1 => DensityUnit::Inch,
+                2 => DensityUnit::Centimeter,
+                _ => return,
+            },
+            _ => return,
+        };
+        if let Some(&[x1, x0, y1, y0]) = segment.get(8..12).and_then(|b| b.first_chunk()) {
+            let (x, y) = (u16::from_be_bytes([x1, x0]), u16::from_be_bytes([y1, y0]));
+            if x > 0 && y > 0 {
+                self.density = Density { unit, x, y };
             }
         }
     }

@@ -5,7 +5,7 @@ pub(crate) mod exif;
 mod gif;
 pub(crate) mod info;
 pub(crate) mod jpeg;
-mod png;
+pub(crate) mod png;
 mod webp;
 
 use crate::error::Fault;

@@ -25,7 +25,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     );
     let valid = match color {
         0 => matches!(depth, 1 | 2 | 4 | 8 | 16),
-        3 => matches!(depth, 1 | 2 | 4 | 8),
+        INDEXED => matches!(depth, 1 | 2 | 4 | 8),
         2 | 4 | 6 => matches!(depth, 8 | 16),
         _ => false,
     };
@@ -38,12 +38,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
     for (name, data) in chunks {
         match name {
             b"tRNS" => has_alpha = true,
-            // The decoder takes this for granted: `palette_length.png`.
-            b"PLTE" if data.is_empty() || data.len() > 768 || data.len() % 3 != 0 => {
+            // The decoder takes this for granted: `palette_length.png`. Where pixels are no indices, it does not see it.
+            b"PLTE" if color == INDEXED && !is_palette(data) => {
                 let reason = format!("its palette has {} bytes", data.len());
                 return Err(Fault::broken(Format::Png, reason));
             }
-            b"eXIf" => orientation = exif::orientation(data),
+            b"eXIf" => orientation = exif::orientation(exif::tiff(data)),
             _ => {}
         }
     }
@@ -53,6 +53,14 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
         ..plain(Format::Png, size, depth)
     })
 }
+
+/// True for 1 to 256 colors of three bytes.
+fn is_palette(data: &[u8]) -> bool {
+    !data.is_empty() && data.len() <= 768 && data.len().is_multiple_of(3)
+}
+
+/// The color type of pixels that are indices into PLTE.
+const INDEXED: u8 = 3;
 
 /// Names and data of chunks, up to the first that is not whole. Checksums are left to the decoder.
 struct Chunks<'a>(&'a [u8]);
@@ -69,3 +77,34 @@ impl<'a> Iterator for Chunks<'a> {
         Some((name, data))
     }
 }
+
+/// The parts of a file that decoding takes: all of it but the chunks that say nothing of the still picture.
+///
+/// The decoder refuses a file for a fault in a chunk of the animation or in a palette that is only suggested, which
+/// all viewers pass over (PNG, 13.1: "faults in ancillary chunks are not fatal"). What it does not see cannot stop it.
+/// What comes after the last whole chunk is left to it.
+pub(crate) fn used(bytes: &[u8]) -> Vec<&[u8]> {
+    let indexed = bytes.get(25) == Some(&INDEXED);
+    let (mut parts, mut from, mut to) = (Vec::new(), 0, 8.min(bytes.len()));
+    let mut chunks = Chunks(&bytes[to..]);
+    while let Some((name, data)) = chunks.next() {
+        let end = bytes.len() - chunks.0.len();
+        let is_used = match name {
+            b"PLTE" => indexed,
+            b"cHRM" | b"cICP" | b"eXIf" | b"gAMA" | b"iCCP" | b"pHYs" | b"sRGB" | b"tRNS" => true,
+            b"iTXt" => data.starts_with(XMP),
+            // An upper-case letter: what is not known must be, and the decoder says so.
+            _ => name[0].is_ascii_uppercase(),
+        };
+        if !is_used {
+            parts.push(&bytes[from..to]);
+            from = end;
+        }
+        to = end;
+    }
+    parts.push(&bytes[from..]);
+    parts
+}
+
+/// What the text chunk of an XMP packet begins with (PNG, 11.3.3.4; XMP part 3, 1.1.5).
+const XMP: &[u8] = b"XML:com.adobe.xmp\0";

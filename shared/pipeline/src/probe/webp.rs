@@ -33,8 +33,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
             }
             (b"ANMF", _) => frames += 1,
             (b"EXIF", data) => {
-                let tiff = data.strip_prefix(b"Exif\0\0").unwrap_or(data);
-                orientation = exif::orientation(tiff);
+                orientation = exif::orientation(exif::tiff(data));
             }
             _ => {}
         }

@@ -1,0 +1,219 @@
+//! Pictures of kinds that users elsewhere reported as read wrongly: one row for each, through the whole service, read
+//! back by decoders that the service does not use, or does not use in this way.
+//!
+//! Names in brackets are the reports: project and number.
+
+use std::collections::BTreeMap;
+
+use service_tests::{animate_rule, distance, read_gif, read_jpeg};
+
+use crate::server::{HOST, Server};
+
+/// A JPEG of the whole picture, from anything.
+const TO_JPEG: &str = "imageMogr2/format/jpg/quality/95/interlace/1";
+
+fn fixture(name: &str) -> Vec<u8> {
+    let path = format!("{}/fixtures/reports/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A server with every fixture under its own name.
+fn server(names: &[&str]) -> Server {
+    let server = Server::open();
+    for name in names {
+        server.file(name, &fixture(name));
+    }
+    server
+}
+
+/// What the service makes of a fixture.
+#[track_caller]
+fn made(name: &str, rule: &str) -> Vec<u8> {
+    let answer = server(&[name]).get(&format!("/{name}?{rule}"));
+    assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+    answer.body
+}
+
+/// Width, height and RGB of a PNG over white.
+fn read_png(bytes: &[u8]) -> (u32, u32, Vec<u8>) {
+    let mut decoder = png::Decoder::new(std::io::Cursor::new(bytes));
+    decoder.set_transformations(png::Transformations::normalize_to_color8());
+    let mut reader = decoder.read_info().expect("a PNG header");
+    let mut pixels = vec![0; reader.output_buffer_size().expect("a small picture")];
+    let info = reader.next_frame(&mut pixels).expect("a whole PNG");
+    let over_white = |value: u8, alpha: u8| {
+        ((u32::from(value) * u32::from(alpha) + 255 * (255 - u32::from(alpha))) / 255) as u8
+    };
+    let rgb = pixels.chunks_exact(info.color_type.samples());
+    let rgb = rgb.flat_map(|pixel| match *pixel {
+        [gray] => [gray; 3],
+        [gray, alpha] => [over_white(gray, alpha); 3],
+        [r, g, b] => [r, g, b],
+        [r, g, b, alpha] => [r, g, b].map(|value| over_white(value, alpha)),
+        _ => unreachable!("1 to 4 channels"),
+    });
+    (info.width, info.height, rgb.collect())
+}
+
+/// Width, height and RGB of a JPEG, of gray too.
+fn read_rgb(bytes: &[u8]) -> (u32, u32, Vec<u8>) {
+    let (width, height, pixels) = read_jpeg(bytes);
+    let count = usize::from(width) * usize::from(height);
+    let rgb = if pixels.len() == count {
+        pixels.iter().flat_map(|gray| [*gray; 3]).collect()
+    } else {
+        pixels
+    };
+    (width.into(), height.into(), rgb)
+}
+
+/// Segments before the first scan: marker and payload.
+fn segments(bytes: &[u8]) -> Vec<(u8, &[u8])> {
+    let (mut found, mut rest) = (Vec::new(), &bytes[2..]);
+    while rest[1] != 0xDA {
+        let len = usize::from(u16::from_be_bytes([rest[2], rest[3]]));
+        found.push((rest[1], &rest[4..2 + len]));
+        rest = &rest[2 + len..];
+    }
+    found
+}
+
+/// Mean differences of a JPEG of quality 95 to its source, in levels of 255, that none of these goes beyond.
+const NEAR: f64 = 3.0;
+
+#[track_caller]
+fn looks_like(name: &str, expected: &str) {
+    let (width, height, pixels) = read_rgb(&made(name, TO_JPEG));
+    let (expected_width, expected_height, expected) = read_png(&fixture(expected));
+    assert_eq!((width, height), (expected_width, expected_height), "{name}");
+    let far = distance(&pixels, 3, &expected, 3);
+    assert!(far < NEAR, "{name} is {far} levels away");
+}
+
+#[test]
+fn faults_in_what_is_not_used_stop_no_picture() {
+    for (name, expected) in [
+        // Chunks of the animation: a frame out of bounds, numbers out of order.
+        ("apng_fctl_stray.png", "apng_clean.png"),
+        ("apng_sequence.png", "apng_clean.png"),
+        // A palette that is only suggested, and empty (imagetestsuite 579294d4, b583e48e).
+        ("plte_rgb_empty.png", "apng_clean.png"),
+        // A wrong checksum of a text (ImageSharp 290, libspng 14, sharp 2448, Pillow 1991).
+        ("ok_crc_zTXt.png", "apng_clean.png"),
+        // Transparent becomes white, not black (sharp 687, 1787, zimg 139, browser-image-compression 119).
+        ("clear_alpha.png", "ok_alpha_white.png"),
+    ] {
+        looks_like(name, expected);
+    }
+}
+
+#[test]
+fn exif_of_a_png_may_begin_as_in_a_jpeg() {
+    // Programs write `Exif\0\0` before it, which is for JPEG alone; Pillow and Exiv2 step over it.
+    let jpeg = made("exif_header_o6.png", TO_JPEG);
+    let exif: Vec<&[u8]> = segments(&jpeg)
+        .into_iter()
+        .filter_map(|(marker, payload)| (marker == 0xE1).then_some(payload))
+        .collect();
+    let [exif] = exif[..] else {
+        panic!("{} APP1 segments", exif.len())
+    };
+    assert!(exif.starts_with(b"Exif\0\0II*\0"), "EXIF begins once");
+    let turned = made(
+        "exif_header_o6.png",
+        &format!("imageMogr2/auto-orient|{TO_JPEG}"),
+    );
+    let (width, height, _) = read_jpeg(&turned);
+    assert_eq!((width, height), (32, 48));
+    let gif = read_gif(&made("exif_header_o6.png", &animated("exif_header_o6.png")));
+    assert_eq!((gif.width, gif.height), (32, 48));
+}
+
+/// `animate` of an object and one more.
+fn animated(second: &str) -> String {
+    animate_rule("100", &[&format!("http://{HOST}/{second}")])
+}
+
+#[test]
+fn what_belongs_to_a_picture_goes_along() {
+    // Gray with alpha keeps its gray profile (sharp 16-bit-grey-alpha.png).
+    let jpeg = made("gray_alpha_icc.png", TO_JPEG);
+    let mut decoder = jpeg_decoder::Decoder::new(&jpeg[..]);
+    decoder.read_info().expect("a JPEG");
+    let icc = decoder.icc_profile().expect("the profile of the source");
+    assert_eq!((&icc[16..20], &icc[36..40]), (&b"GRAY"[..], &b"acsp"[..]));
+    assert_eq!(
+        decoder.info().expect("it was read").pixel_format,
+        jpeg_decoder::PixelFormat::L8
+    );
+    // A profile for RGB in a gray PNG does not reach the gray JPEG (oxipng 677).
+    let jpeg = made("ok_gray_rgb_icc.png", TO_JPEG);
+    assert!(segments(&jpeg).iter().all(|(marker, _)| *marker != 0xE2));
+    // Print shops rely on the resolution.
+    let jpeg = made("phys_300dpi.png", TO_JPEG);
+    assert_eq!(
+        segments(&jpeg)[0],
+        (0xE0, &b"JFIF\0\x01\x02\x01\x01\x2C\x01\x2C\0\0"[..])
+    );
+    // Copyright, or a label of what made the picture.
+    let jpeg = made("xmp.png", TO_JPEG);
+    let mut decoder = jpeg_decoder::Decoder::new(&jpeg[..]);
+    decoder.read_info().expect("a JPEG");
+    let xmp = decoder.xmp_data().expect("the packet of the source");
+    let text = String::from_utf8_lossy(xmp);
+    assert!(text.contains("<x:xmpmeta"), "{text}");
+    let source = fixture("xmp.png");
+    assert!(source.windows(xmp.len()).any(|part| part == xmp));
+    // Unless it is asked to be left out.
+    let stripped = made("xmp.png", &format!("imageMogr2/strip|{TO_JPEG}"));
+    assert!(
+        segments(&stripped)
+            .iter()
+            .all(|(marker, _)| *marker != 0xE1)
+    );
+}
+
+#[test]
+fn a_linear_picture_is_not_dark() {
+    // gAMA of 1.0: browsers and all that stands on libpng show light of 0.5 as 188 (libjxl 1579, pngquant 424).
+    let (width, height, pixels) = read_rgb(&made("gama_linear.png", TO_JPEG));
+    let (_, _, stored) = read_png(&fixture("gama_linear.png"));
+    let middle = ((height / 2 * width + width / 2) * 3) as usize;
+    let light = f64::from(stored[middle]) / 255.0;
+    let expected = (1.055 * light.powf(1.0 / 2.4) - 0.055) * 255.0;
+    let found = f64::from(pixels[middle]);
+    assert!((found - expected).abs() < 4.0, "{found}, not {expected}");
+}
+
+#[test]
+fn equal_frames_stay_frames() {
+    // Pillow 2314, 7613, 5928, 6778.
+    let itself = format!("http://{HOST}/ok_same1.png");
+    let rule = animate_rule("100", &[&itself, &itself]);
+    assert_eq!(read_gif(&made("ok_same1.png", &rule)).delays.len(), 3);
+}
+
+/// Every fixture is in a row of some table.
+#[test]
+fn every_fixture_is_tried() {
+    let text = include_str!("reports.rs");
+    let folder = format!("{}/fixtures/reports", env!("CARGO_MANIFEST_DIR"));
+    let names: BTreeMap<String, bool> = std::fs::read_dir(folder)
+        .expect("the fixtures")
+        .map(|entry| {
+            entry
+                .expect("a file")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .map(|name| {
+            (
+                name.clone(),
+                name == "README.md" || text.contains(&format!("{name}\"")),
+            )
+        })
+        .collect();
+    let missing: Vec<_> = names.iter().filter(|(_, tried)| !**tried).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
