@@ -21,6 +21,7 @@ pub use explain::explain;
 pub use fields::{Carrier, Window};
 pub use key::{Key, Secret};
 pub use policy::Policy;
+pub use query::PROCESSING;
 pub use request::Request;
 pub use sign::Signing;
 pub use verify::{Access, Verified, verify, verify_url};

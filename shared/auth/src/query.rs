@@ -7,8 +7,9 @@ use percent_encoding::percent_decode;
 
 use crate::encoding::{escape, escape_name, unescape_form};
 
-/// What a processing parameter begins with (before `/`, `|`, `=` or its end).
-const PROCESSING: [&str; 11] = [
+/// What a processing parameter begins with (before `/`, `|`, `=` or its end): the verbs of rules, and two parameters that
+/// clients of COS sign in the same way.
+pub const PROCESSING: [&str; 11] = [
     "imageMogr2",
     "imageView2",
     "watermark",

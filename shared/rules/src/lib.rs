@@ -24,6 +24,6 @@ pub use image_mogr2::output::{Format, Output, Quality};
 pub use image_mogr2::turn::Flip;
 pub use image_mogr2::{ImageMogr2, Transform};
 pub use image_url::{ImageRef, ImageUrl, Scheme};
-pub use query::{Query, RuleItem, VERBS, split_query};
+pub use query::{Query, RuleItem, VERBS, split_query, verb};
 pub use rule::{MAX_STAGES, NamedImage, Role, Rule, Stage};
 pub use table::operations_table;

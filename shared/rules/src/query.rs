@@ -85,8 +85,8 @@ pub fn split_query(raw_query: &str) -> Result<Query, Error> {
     Ok(query)
 }
 
-/// The verb that a decoded item begins with, if it is a processing rule.
-fn verb(text: &str) -> Option<&str> {
+/// The verb that a decoded item of a query begins with, if the item is a processing rule.
+pub fn verb(text: &str) -> Option<&str> {
     let end = text.find(['/', '|', '=']).unwrap_or(text.len());
     let verb = &text[..end];
     // `?style` alone is the bucket's list of styles, not a rule.

@@ -9,6 +9,7 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::Value;
+use shared::rules;
 
 /// How `rawPath` of a version 2 event is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,18 +46,6 @@ const DECODED_ITEM: &AsciiSet = &ILLEGAL.add(b'%').add(b'&').add(b'+').add(b';')
 /// The name of an ordinary parameter that was decoded.
 const DECODED_NAME: &AsciiSet = &DECODED_ITEM.add(b'=');
 
-/// What rule items begin with; such an item is all name, whatever `=` it holds.
-const VERBS: [&str; 8] = [
-    "imageMogr2",
-    "imageView2",
-    "imageInfo",
-    "imageAve",
-    "imageSlim",
-    "watermark",
-    "exif",
-    "style",
-];
-
 /// HTTP API and function URL.
 pub(super) fn of_version_2(event: &Value, encoding: PathEncoding) -> String {
     let http = &event["requestContext"]["http"];
@@ -92,8 +81,9 @@ pub(super) fn of_version_2(event: &Value, encoding: PathEncoding) -> String {
 pub(super) fn of_rest(event: &Value) -> String {
     let mut items = Vec::new();
     each(event, |name, value| {
-        let rule = VERBS.iter().any(|verb| name.starts_with(verb));
-        let set = if rule { DECODED_ITEM } else { DECODED_NAME };
+        // Such an item is all name, whatever `=` it holds.
+        let is_rule = rules::verb(name).is_some();
+        let set = if is_rule { DECODED_ITEM } else { DECODED_NAME };
         items.push(item(
             &utf8_percent_encode(name, set).to_string(),
             &utf8_percent_encode(value, DECODED_ITEM).to_string(),
