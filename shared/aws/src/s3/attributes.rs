@@ -120,7 +120,7 @@ macro_rules! object_info {
         storage::ObjectInfo {
             size: $size,
             etag: storage::ETag::new(output.e_tag().unwrap_or_default()),
-            last_modified: $crate::s3::time(output.last_modified()),
+            last_modified: $crate::s3::call::time(output.last_modified()),
             attributes: storage::Attributes {
                 // What S3 says of an object of which nothing was said.
                 content_type: text(output.content_type())
@@ -133,7 +133,7 @@ macro_rules! object_info {
                 metadata,
             },
             crc64,
-            version: $crate::s3::version(output.version_id()),
+            version: $crate::s3::call::version(output.version_id()),
         }
     }};
 }

@@ -6,7 +6,8 @@ use futures_util::stream;
 use storage::{ByteStream, ETag, Error, ObjectKey, Version};
 use tokio::time::Instant;
 
-use super::S3;
+use super::bucket::S3;
+use super::call::until;
 
 /// How often a broken body is taken up again.
 const RESUMES: u32 = 4;
@@ -71,15 +72,39 @@ async fn step(mut rest: Rest) -> Result<Option<(Bytes, Rest)>, Error> {
             return Err(Error::Unavailable(format!("the body broke off: {broken}")));
         }
         rest.resumes -= 1;
-        rest.body = rest
-            .s3
-            .resume(
-                &rest.key,
-                rest.version.as_ref(),
-                &rest.etag,
-                (rest.next, rest.end),
-                end,
-            )
-            .await?;
+        rest.body = resume(
+            &rest.s3,
+            &rest.key,
+            rest.version.as_ref(),
+            &rest.etag,
+            (rest.next, rest.end),
+            end,
+        )
+        .await?;
     }
+}
+
+/// The body from `next` on, if the object is still the same.
+async fn resume(
+    s3: &S3,
+    key: &ObjectKey,
+    version: Option<&Version>,
+    etag: &ETag,
+    (next, end): (u64, u64),
+    deadline: Instant,
+) -> Result<SdkStream, Error> {
+    let output = until(
+        deadline,
+        s3.client
+            .get_object()
+            .bucket(&s3.bucket)
+            .key(s3.full(key))
+            .set_version_id(version.map(|version| version.0.clone()))
+            .if_match(etag.as_str())
+            .range(format!("bytes={next}-{}", end - 1))
+            .send(),
+    )
+    .await
+    .map_err(|failure| failure.about(s3.about(key)))?;
+    Ok(output.body)
 }

@@ -5,8 +5,9 @@ use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 use storage::{ETag, Error, ListOptions, Listed, Listing, ObjectKey, OpenUpload, UploadId};
 
+use super::bucket::S3;
+use super::call::{odd, time, within};
 use super::error::Failure;
-use super::{S3, odd, time, within};
 
 /// What S3 gives at most in one answer.
 const PAGE: usize = 1000;
