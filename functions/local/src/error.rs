@@ -46,13 +46,8 @@ pub enum Error {
     S3(#[source] aws::s3::SettingsError),
     /// A bucket that S3 says is not there.
     #[cfg(feature = "s3")]
-    #[error("bucket `{name}`: {reason}")]
-    NoBucket {
-        /// As COS clients call it.
-        name: String,
-        /// What S3 said.
-        reason: String,
-    },
+    #[error(transparent)]
+    NoBucket(#[from] aws::s3::Unusable),
     /// Open to everyone, and reachable from other machines.
     #[error(
         "without a configuration everyone may do everything, so only a loopback address is listened on; found `{0}`"

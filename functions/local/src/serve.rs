@@ -12,7 +12,7 @@ use crate::config::{ConfigOption, Found, find_config};
 use crate::error::Error;
 use crate::front::Server;
 use crate::samples::{self, SAMPLE_BUCKET, SAMPLE_HOST};
-use crate::storage::s3_client;
+use crate::storage::s3_buckets;
 use crate::url;
 
 /// Where the samples go.
@@ -65,10 +65,9 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
             base: PathBuf::new(),
         }
     };
-    let s3 = s3_client(&config)?;
+    let s3 = s3_buckets(&config)?;
     let is_open = config.anonymous.is_open();
-    let buckets = config.buckets.clone();
-    let folders: Vec<String> = buckets.iter().map(described).collect();
+    let folders: Vec<String> = config.buckets.iter().map(described).collect();
     let service = Service::new(config, |bucket| s3.open(bucket, &base));
     let service = service.map_err(Error::Start)?;
 
@@ -77,7 +76,7 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
         .build()
         .map_err(Error::System)?;
     runtime.block_on(async {
-        s3.check(&buckets).await?;
+        s3.check().await?;
         let listen = |source| Error::Listen {
             address: arguments.listen,
             source,

@@ -28,22 +28,14 @@ pub fn open_storage(bucket: &Bucket, base: &Path) -> Result<Arc<dyn Storage>, st
     }
 }
 
-/// The one S3 client of the process, where a bucket needs it.
+/// The configured buckets on S3.
 #[cfg(feature = "s3")]
-pub(crate) struct S3(Option<aws::s3::Client>);
+pub(crate) struct S3(aws::s3::ConfiguredBuckets);
 
 #[cfg(feature = "s3")]
-pub(crate) fn s3_client(config: &Config) -> Result<S3, Error> {
-    if !config.buckets.iter().any(is_on_s3) {
-        return Ok(S3(None));
-    }
-    let settings = aws::s3::Settings {
-        endpoint: config.s3.endpoint.clone(),
-        region: config.s3.region.clone(),
-        path_style: config.s3.path_style,
-    };
-    let client = aws::s3::client(&settings, &|name| std::env::var(name).ok());
-    client.map(|client| S3(Some(client))).map_err(Error::S3)
+pub(crate) fn s3_buckets(config: &Config) -> Result<S3, Error> {
+    let buckets = aws::s3::ConfiguredBuckets::new(config, None, &|name| std::env::var(name).ok());
+    buckets.map(S3).map_err(Error::S3)
 }
 
 #[cfg(feature = "s3")]
@@ -53,35 +45,16 @@ impl S3 {
         bucket: &Bucket,
         base: &Path,
     ) -> Result<Arc<dyn Storage>, storage::Error> {
-        match (&bucket.location, &self.0) {
-            (Location::S3 { bucket, prefix }, Some(client)) => {
-                Ok(Arc::new(aws::s3::S3::new(client.clone(), bucket, prefix)))
-            }
-            _ => open_storage(bucket, base),
+        match self.0.open(bucket) {
+            Some(opened) => Ok(opened),
+            None => open_storage(bucket, base),
         }
     }
 
     /// Refuses buckets that are certainly not there. Where S3 does not tell, the requests will.
-    pub(crate) async fn check(&self, buckets: &[Bucket]) -> Result<(), Error> {
+    pub(crate) async fn check(&self) -> Result<(), Error> {
         const LONGEST: std::time::Duration = std::time::Duration::from_secs(10);
-        for bucket in buckets {
-            let (Location::S3 { bucket: name, .. }, Some(client)) = (&bucket.location, &self.0)
-            else {
-                continue;
-            };
-            let asked = tokio::time::timeout(LONGEST, aws::s3::check_bucket(client, name)).await;
-            let reason = match asked {
-                Ok(aws::s3::BucketCheck::Ready) => continue,
-                Ok(aws::s3::BucketCheck::Unusable(reason)) => {
-                    let name = bucket.name.clone();
-                    return Err(Error::NoBucket { name, reason });
-                }
-                Ok(aws::s3::BucketCheck::Unknown(reason)) => reason,
-                Err(_) => "S3 did not answer in time".to_owned(),
-            };
-            tracing::warn!("bucket `{}` could not be checked: {reason}", bucket.name);
-        }
-        Ok(())
+        Ok(self.0.check(LONGEST).await?)
     }
 }
 
@@ -90,8 +63,9 @@ impl S3 {
 pub(crate) struct S3;
 
 #[cfg(not(feature = "s3"))]
-pub(crate) fn s3_client(config: &Config) -> Result<S3, Error> {
-    match config.buckets.iter().find(|bucket| is_on_s3(bucket)) {
+pub(crate) fn s3_buckets(config: &Config) -> Result<S3, Error> {
+    let is_on_s3 = |bucket: &&Bucket| matches!(bucket.location, Location::S3 { .. });
+    match config.buckets.iter().find(is_on_s3) {
         Some(bucket) => Err(Error::NoS3(bucket.name.clone())),
         None => Ok(S3),
     }
@@ -109,11 +83,7 @@ impl S3 {
     }
 
     #[allow(clippy::unused_self, clippy::unused_async)]
-    pub(crate) async fn check(&self, _buckets: &[Bucket]) -> Result<(), Error> {
+    pub(crate) async fn check(&self) -> Result<(), Error> {
         Ok(())
     }
-}
-
-fn is_on_s3(bucket: &Bucket) -> bool {
-    matches!(bucket.location, Location::S3 { .. })
 }

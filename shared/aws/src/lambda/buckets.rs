@@ -4,30 +4,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::sync::OnceCell;
 
-use super::configuration::Check;
+use crate::s3::ConfiguredBuckets;
 
 /// What a check may take; S3 that does not answer is no fault of the configuration.
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// The checks, and what they came to.
+/// The buckets, and what is wrong with one of them.
 #[derive(Clone, Default)]
 pub(super) struct Buckets(Arc<Asked>);
 
 #[derive(Default)]
 struct Asked {
-    checks: Vec<Check>,
+    buckets: ConfiguredBuckets,
     wrong: OnceCell<Option<String>>,
 }
 
 impl Buckets {
     /// Asks S3 for all of them at once, while the runtime already waits for its first event. The connection that this
     /// opens is used again.
-    pub(super) fn ask(checks: Vec<Check>) -> Self {
+    pub(super) fn ask(buckets: ConfiguredBuckets) -> Self {
         let buckets = Self(Arc::new(Asked {
-            checks,
+            buckets,
             wrong: OnceCell::new(),
         }));
         let asking = buckets.clone();
@@ -48,13 +47,8 @@ impl Buckets {
     pub(super) async fn wrong(&self) -> Option<&str> {
         let asked = &self.0;
         let found = asked.wrong.get_or_init(|| async {
-            let all = join_all(asked.checks.iter().map(Check::run));
-            let Ok(found) = tokio::time::timeout(LONGEST, all).await else {
-                tracing::warn!("S3 did not answer in time whether the buckets are there");
-                return None;
-            };
-            let wrong = found.into_iter().find_map(Result::err)?;
-            Some(wrong.to_string())
+            let wrong = asked.buckets.check(LONGEST).await.err()?;
+            Some(format!("configuration: {wrong}"))
         });
         found.await.as_deref()
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use shared::Service;
 use shared::config::{Config, Location, Outside};
-use shared::storage::{Folder, GetOptions, ObjectKey, Storage};
+use storage::{Folder, GetOptions, ObjectKey, Storage};
 
-use crate::s3::{self, S3};
+use crate::s3::{self, ConfiguredBuckets, S3};
 
 /// The most that a configuration, or a policy beside it, may have.
 const MAX_BYTES: u64 = 1 << 20;
@@ -32,14 +32,6 @@ pub enum Error {
     /// S3 cannot be asked.
     #[error("configuration: {0}")]
     S3(#[from] s3::SettingsError),
-    /// A bucket that is certainly not there.
-    #[error("configuration: bucket `{name}`: {reason}")]
-    Bucket {
-        /// As COS clients call it.
-        name: String,
-        /// What S3 said.
-        reason: String,
-    },
     /// A setting of the function itself.
     #[error("the environment variable {name} is `{found}`; allowed are {allowed}")]
     Setting {
@@ -65,7 +57,7 @@ fn first_settings() -> s3::Settings {
 }
 
 /// Reads and checks the configuration, and makes the service over its buckets.
-pub(super) fn service() -> Result<(Service, Vec<Check>), Error> {
+pub(super) fn service() -> Result<(Service, ConfiguredBuckets), Error> {
     let source = env("MOGR_CONFIG")
         .filter(|text| !text.trim().is_empty())
         .ok_or(Error::Missing)?;
@@ -110,68 +102,17 @@ fn parse(text: &str, file: &dyn Fn(&str) -> io::Result<String>) -> Result<Config
     Ok(Config::parse(text, &Outside { env: &env, file })?)
 }
 
-/// A bucket that S3 shall be asked for once the function runs.
-pub(super) struct Check {
-    client: aws_sdk_s3::Client,
-    name: String,
-    bucket: String,
-}
-
-impl Check {
-    /// Says so if the bucket is certainly not there.
-    pub(super) async fn run(&self) -> Result<(), Error> {
-        match s3::check_bucket(&self.client, &self.bucket).await {
-            s3::BucketCheck::Ready => Ok(()),
-            s3::BucketCheck::Unusable(reason) => Err(Error::Bucket {
-                name: self.name.clone(),
-                reason,
-            }),
-            s3::BucketCheck::Unknown(reason) => {
-                tracing::warn!(
-                    bucket = self.name,
-                    reason,
-                    "the bucket could not be checked"
-                );
-                Ok(())
-            }
-        }
-    }
-}
-
-/// The service over the configured buckets, and what to ask S3 about them.
-fn open(config: Config) -> Result<(Service, Vec<Check>), Error> {
-    let s3 = &config.s3;
-    let settings = s3::Settings {
-        endpoint: s3.endpoint.clone().or(first_settings().endpoint),
-        region: s3.region.clone(),
-        path_style: s3.path_style,
-    };
-    let client = config
-        .buckets
-        .iter()
-        .any(|bucket| matches!(bucket.location, Location::S3 { .. }))
-        .then(|| s3::client(&settings, &env))
-        .transpose()?;
-    let mut checks = Vec::new();
+/// The service over the configured buckets, and those of them to ask S3 for.
+fn open(config: Config) -> Result<(Service, ConfiguredBuckets), Error> {
+    let buckets = ConfiguredBuckets::new(&config, first_settings().endpoint, &env)?;
     let service = Service::new(config, |bucket| match &bucket.location {
         Location::Folder(folder) => match Folder::open(folder) {
             Ok(folder) => Ok(Arc::new(folder) as Arc<dyn Storage>),
-            Err(error) => Err(shared::storage::Error::Other(Box::new(error))),
+            Err(error) => Err(storage::Error::Other(Box::new(error))),
         },
-        Location::S3 {
-            bucket: name,
-            prefix,
-        } => {
-            let client = client.clone().expect("made above, where a bucket is on S3");
-            checks.push(Check {
-                client: client.clone(),
-                name: bucket.name.clone(),
-                bucket: name.clone(),
-            });
-            Ok(Arc::new(S3::new(client, name, prefix)) as Arc<dyn Storage>)
-        }
+        Location::S3 { .. } => Ok(buckets.open(bucket).expect("it is on S3")),
     })?;
-    Ok((service, checks))
+    Ok((service, buckets))
 }
 
 /// A text from S3, on a thread of its own: the configuration is read where nothing can wait yet.

@@ -105,9 +105,9 @@ where
 {
     log();
     let started = Mode::from_env().and_then(|mode| Ok((mode, configuration::service()?)));
-    let (mode, (service, checks)) = refuse(started).await?;
+    let (mode, (service, buckets)) = refuse(started).await?;
     let service = Arc::new(service);
-    run(mode, Buckets::ask(checks), move |request| {
+    run(mode, Buckets::ask(buckets), move |request| {
         operation(Arc::clone(&service), request)
     })
     .await
@@ -120,8 +120,8 @@ where
 /// [`Error`] if it does not start, and what ends the runtime.
 pub async fn upload() -> Result<(), RuntimeError> {
     log();
-    let (service, checks) = refuse(configuration::service()).await?;
-    let (service, buckets) = (&service, &Buckets::ask(checks));
+    let (service, buckets) = refuse(configuration::service()).await?;
+    let (service, buckets) = (&service, &Buckets::ask(buckets));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
         if let Some(wrong) = buckets.wrong().await {
             tracing::error!("{wrong}");

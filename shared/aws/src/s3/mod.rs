@@ -3,6 +3,8 @@
 mod attributes;
 mod body;
 mod bucket;
+#[cfg(feature = "buckets")]
+mod buckets;
 mod call;
 mod client;
 mod error;
@@ -19,6 +21,8 @@ use storage::{
 };
 
 pub use bucket::S3;
+#[cfg(feature = "buckets")]
+pub use buckets::{ConfiguredBuckets, Unusable};
 pub use client::{BucketCheck, Settings, SettingsError, check_bucket, client};
 
 #[async_trait::async_trait]
