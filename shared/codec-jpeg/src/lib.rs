@@ -25,13 +25,14 @@ mod write;
 mod zigzag;
 
 pub use error::Error;
+pub use memory::MemoryBound;
 pub use options::{
     Damage, Density, DensityUnit, EncodeOptions, Limits, Metadata, Process, Sampling, Scans,
     TranscodeOptions,
 };
-pub use pixels::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode};
+pub use pixels::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode, encode_memory};
 pub use quality::estimate_quality;
 pub use raster::Simd;
 pub use read::header::{ComponentInfo, Header, read_header};
 pub use read::structure::check_limits;
-pub use transcode::{Transcoded, transcode};
+pub use transcode::{Transcoded, transcode, transcode_memory};

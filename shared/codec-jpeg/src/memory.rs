@@ -27,17 +27,8 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    /// The budget of a picture of so many blocks.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooMuchMemory`] where it is over `max_bytes` whatever its coefficients are.
-    pub(crate) fn new(
-        blocks: u64,
-        from_progressive: bool,
-        threads: usize,
-        max_bytes: u64,
-    ) -> Result<Self, Error> {
+    /// The budget of a picture of `blocks` blocks, for work on `threads` threads.
+    pub(crate) fn of(blocks: u64, from_progressive: bool, threads: usize, max_bytes: u64) -> Self {
         let plain = if from_progressive {
             PLAIN_BLOCK_BYTES
         } else {
@@ -48,11 +39,25 @@ impl Budget {
         } else {
             TOKEN_BYTES
         };
-        let budget = Self {
+        Self {
             fixed: blocks * (BLOCK_BYTES + plain),
             by_value: VALUE_BYTES + tokens,
             max_bytes,
-        };
+        }
+    }
+
+    /// The same, held to its limit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooMuchMemory`] where it is over `max_bytes` whatever its coefficients are.
+    pub(crate) fn new(
+        blocks: u64,
+        from_progressive: bool,
+        threads: usize,
+        max_bytes: u64,
+    ) -> Result<Self, Error> {
+        let budget = Self::of(blocks, from_progressive, threads, max_bytes);
         budget.hold(0)?;
         Ok(budget)
     }
@@ -71,5 +76,39 @@ impl Budget {
             });
         }
         Ok(())
+    }
+}
+
+/// Bytes that hold a coefficient in the result at most, in quarters: a code of 8 bits, which is what an optimal table
+/// needs of at most 256 symbols, up to 10 bits of magnitude; twice, as its scan and as a part of the file, less
+/// the two bytes that [`VALUE_BYTES`] has for that.
+const RESULT_QUARTERS: u64 = 10;
+/// Bytes of a block in the result beside its AC coefficients: its DC coefficient, its runs and its end, twice.
+const RESULT_BLOCK_BYTES: u64 = 8;
+/// Tables, and what is there once.
+const CONSTANT_BYTES: u64 = 1 << 20;
+
+/// Bounds on the bytes of memory that one picture's work takes beside what it is given, told before it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryBound {
+    /// What the work takes whatever the coefficients are; without the result.
+    pub least_bytes: u64,
+    /// What the work takes at most, with the result in memory: where all coefficients are there that the source has
+    /// room for, or as many as the limit on memory lets in.
+    pub most_bytes: u64,
+}
+
+impl MemoryBound {
+    /// The bound on the work within `budget` on a picture of `blocks` blocks and at most `coefficients` AC coefficients
+    /// other than zero. `beside_bytes` is what else is held at most.
+    pub(crate) fn new(budget: &Budget, blocks: u64, coefficients: u64, beside_bytes: u64) -> Self {
+        let left = budget.max_bytes.saturating_sub(budget.fixed) / budget.by_value;
+        let coefficients = coefficients.min(left);
+        let result = coefficients * RESULT_QUARTERS / 4 + blocks * RESULT_BLOCK_BYTES;
+        let work = budget.fixed + coefficients * budget.by_value;
+        Self {
+            least_bytes: budget.fixed,
+            most_bytes: work + result + CONSTANT_BYTES + beside_bytes,
+        }
     }
 }

@@ -4,8 +4,8 @@ use raster::{Kernel, Size, Watch};
 
 use crate::codes::SOF2;
 use crate::error::Error;
-use crate::memory::Budget;
-use crate::options::{Process, TranscodeOptions};
+use crate::memory::{Budget, MemoryBound};
+use crate::options::{Damage, Limits, Process, TranscodeOptions};
 use crate::read::header::process;
 use crate::read::structure::{Extent, Structure};
 use crate::read::{decode, metadata};
@@ -73,6 +73,38 @@ pub fn transcode(
         size: structure.frame.size,
         process: to,
     })
+}
+
+/// Bounds on the memory that [`transcode`] takes beside `source`, told from the markers up to the first scan.
+///
+/// A coefficient takes a source at least two bits, one of a code and one of magnitude: there are at most four for each
+/// of its bytes.
+///
+/// # Errors
+///
+/// [`Error::Malformed`], [`Error::Unsupported`]. No limit is checked here.
+pub fn transcode_memory(source: &[u8], options: &TranscodeOptions) -> Result<MemoryBound, Error> {
+    let limits = Limits {
+        max_pixels: u64::MAX,
+        ..Limits::default()
+    };
+    let structure = Structure::parse(source, Extent::Header, Damage::Keep, &limits)?;
+    let blocks = structure.frame.total_blocks();
+    let budget = Budget::of(
+        blocks,
+        structure.frame.marker == SOF2,
+        options.threads,
+        options.limits.max_bytes,
+    );
+    let len = source.len() as u64;
+    // Kept segments by themselves and in the result, and the source's own scans, which may be the result.
+    let copies = 3 * len;
+    Ok(MemoryBound::new(
+        &budget,
+        blocks,
+        (63 * blocks).min(4 * len),
+        copies,
+    ))
 }
 
 #[cfg(test)]

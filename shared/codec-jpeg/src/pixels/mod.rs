@@ -9,11 +9,11 @@ pub(crate) mod rate_distortion;
 
 #[cfg(target_arch = "x86_64")]
 use raster::X86V3;
-use raster::{Frame, Kernel, Layout, Watch};
+use raster::{Frame, Kernel, Layout, Size, Watch};
 
 use crate::coefficients::Component;
 use crate::error::Error;
-use crate::memory::Budget;
+use crate::memory::{Budget, MemoryBound};
 use crate::options::{Density, EncodeOptions, Sampling};
 use crate::picture::{Color, Picture};
 use crate::pixels::planes::Strip;
@@ -43,6 +43,9 @@ pub const MAX_XMP_BYTES: usize = SEGMENT_BYTES - XMP.len();
 /// The most bytes of [`EncodeOptions::icc`].
 pub const MAX_ICC_BYTES: usize = 255 * ICC_PIECE_BYTES;
 const ICC_PIECE_BYTES: usize = SEGMENT_BYTES - ICC.len() - 2;
+
+/// Bytes of memory for each pixel of a picture's width: a row of MCUs as samples, and rows taken apart into colors.
+const STRIP_BYTES: u64 = 192;
 
 /// Encodes one picture as a JPEG.
 ///
@@ -81,15 +84,58 @@ pub fn encode(frame: &Frame, options: &EncodeOptions, watch: &dyn Watch) -> Resu
     write(&picture, [&segments, &[]], write_options, watch)
 }
 
+/// Bounds on the memory that [`encode`] takes beside its frame, which is of this size, and gray where `gray` says so.
+pub fn encode_memory(size: Size, gray: bool, options: &EncodeOptions) -> MemoryBound {
+    let shapes = shapes(size, gray, factors(gray, options));
+    let blocks = total_blocks(&shapes);
+    let budget = Budget::of(blocks, false, options.threads, options.max_bytes);
+    let segments = [&options.icc, &options.exif].into_iter().flatten();
+    let segments: usize = segments.map(Vec::len).sum();
+    // The segments by themselves and in a file that grows.
+    let beside = u64::from(size.width) * STRIP_BYTES + 3 * segments as u64;
+    MemoryBound::new(&budget, blocks, 63 * blocks, beside)
+}
+
 /// Luma's horizontal and vertical sampling factor; chroma's are 1.
-fn factors(layout: Layout, options: &EncodeOptions) -> (u8, u8) {
+fn factors(gray: bool, options: &EncodeOptions) -> (u8, u8) {
     match options.sampling {
-        _ if layout == Layout::Gray => (1, 1),
+        _ if gray => (1, 1),
         Sampling::Auto if options.quality >= 90 => (1, 1),
         Sampling::Auto | Sampling::S420 => (2, 2),
         Sampling::S422 => (2, 1),
         Sampling::S444 => (1, 1),
     }
+}
+
+/// What a component has.
+struct Shape {
+    /// Its sampling factors.
+    factors: (u8, u8),
+    /// Blocks in a row, and rows of blocks.
+    blocks: (usize, usize),
+}
+
+/// The components of a picture, luma's factors being these.
+fn shapes(size: Size, gray: bool, (h, v): (u8, u8)) -> Vec<Shape> {
+    let along = |side: u32, own: u8, largest: u8| {
+        (side * u32::from(own)).div_ceil(8 * u32::from(largest)) as usize
+    };
+    let count = if gray { 1 } else { 3 };
+    [(h, v), (1, 1), (1, 1)]
+        .into_iter()
+        .take(count)
+        .map(|own| Shape {
+            factors: own,
+            blocks: (along(size.width, own.0, h), along(size.height, own.1, v)),
+        })
+        .collect()
+}
+
+fn total_blocks(shapes: &[Shape]) -> u64 {
+    let blocks = shapes.iter().map(|shape| shape.blocks);
+    blocks
+        .map(|(width, height)| width as u64 * height as u64)
+        .sum()
 }
 
 fn coefficients(
@@ -100,25 +146,13 @@ fn coefficients(
 ) -> Result<Picture, Error> {
     let size = frame.size();
     let gray = frame.layout() == Layout::Gray;
-    let (h, v) = factors(frame.layout(), options);
-    let shape = |own_h: u8, own_v: u8| {
-        let blocks = |side: u32, own: u8, largest: u8| {
-            (side * u32::from(own)).div_ceil(8 * u32::from(largest)) as usize
-        };
-        (blocks(size.width, own_h, h), blocks(size.height, own_v, v))
-    };
-    let mut shapes = vec![(h, v)];
-    if !gray {
-        shapes.extend([(1, 1); 2]);
-    }
-    let blocks = shapes.iter().map(|&(own_h, own_v)| {
-        let (width, height) = shape(own_h, own_v);
-        width as u64 * height as u64
-    });
-    let budget = Budget::new(blocks.sum(), false, options.threads, options.max_bytes)?;
+    let (h, v) = factors(gray, options);
+    let shapes = shapes(size, gray, (h, v));
+    let blocks = total_blocks(&shapes);
+    let budget = Budget::new(blocks, false, options.threads, options.max_bytes)?;
     let mut components: Vec<Component> = (1..)
         .zip(shapes)
-        .map(|(id, own)| Component::new(id, own, u8::from(id > 1), shape(own.0, own.1)))
+        .map(|(id, shape)| Component::new(id, shape.factors, u8::from(id > 1), shape.blocks))
         .collect();
     let quantizers = quantizers(options.quality);
     let mut strip = Strip::new(size.width as usize, gray, (usize::from(h), usize::from(v)));
