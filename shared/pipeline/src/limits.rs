@@ -1,7 +1,9 @@
 //! What is allowed, and how the work is done.
 
 use codec_gif::Preset;
-use codec_jpeg::{Damage, Sampling, Scans, Simd};
+use codec_jpeg::{Damage, Metadata, Process, Sampling, Scans, Simd, TranscodeOptions};
+
+use raster::Size;
 
 use crate::error::Fault;
 use crate::format::Format;
@@ -113,12 +115,12 @@ impl Limits {
         Ok(())
     }
 
-    /// Refuses a source that cannot be a frame of `animate`.
-    pub(crate) fn check_frame(&self, info: &SourceInfo) -> Result<(), Fault> {
-        if !matches!(info.format, Format::Jpeg | Format::Png) {
-            return Err(Fault::NotAFrame(info.format));
+    /// Refuses a picture that cannot be a frame of `animate`.
+    pub(crate) fn check_frame(&self, format: Format, found: Size) -> Result<(), Fault> {
+        if !matches!(format, Format::Jpeg | Format::Png) {
+            return Err(Fault::NotAFrame(format));
         }
-        let (found, max) = (info.size, self.max_frame_side);
+        let max = self.max_frame_side;
         if found.width.max(found.height) > max {
             return Err(Fault::FrameTooLarge { found, max });
         }
@@ -152,6 +154,26 @@ impl Default for Options {
             sampling: Sampling::default(),
             simd: Simd::default(),
             damage: Damage::default(),
+        }
+    }
+}
+
+impl Options {
+    /// How the transcoder works.
+    pub(crate) fn transcode(
+        &self,
+        process: Process,
+        metadata: Metadata,
+        limits: &Limits,
+    ) -> TranscodeOptions {
+        TranscodeOptions {
+            process: Some(process),
+            scans: self.scans,
+            metadata,
+            damage: self.damage,
+            simd: self.simd,
+            threads: self.threads,
+            limits: limits.of_jpeg(),
         }
     }
 }

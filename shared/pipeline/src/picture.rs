@@ -1,7 +1,31 @@
 //! What goes from stage to stage.
 
+use bytes::Bytes;
+use codec_gif::GifFrame;
 use codec_jpeg::Density;
 use raster::Frame;
+
+use crate::probe::info::SourceInfo;
+
+/// The object, or an image that the rule names.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    /// Which one: 0 is the object, n the rule's n-th image.
+    pub(crate) index: usize,
+    pub(crate) bytes: Bytes,
+    /// What its headers say.
+    pub(crate) info: SourceInfo,
+}
+
+/// A picture between two steps of a plan. It is encoded once, after the last.
+pub(crate) enum Picture<'a> {
+    /// As its source has it: no step has touched a pixel yet.
+    Source(&'a Source),
+    /// One picture.
+    Still(Decoded),
+    /// At least one frame, all of one size, in sRGB.
+    Animation(Vec<GifFrame>),
+}
 
 /// A picture as stored, before any orientation.
 #[derive(Clone)]

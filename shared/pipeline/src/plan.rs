@@ -1,181 +1,355 @@
-//! What is to be done: a rule as few steps, and a step on a still as one of three plans.
+//! A rule resolved on its sources: what is done, in pixels and encoder options, and what comes out. Nothing is decoded
+//! for it.
 
 use std::ops::Range;
 
+use bytes::Bytes;
 use codec_jpeg::{Metadata, Process};
-use raster::Orientation;
-use rules::{ImageMogr2, Quality, Rule, Stage};
+use raster::{Orientation, Size};
+use rules::{Quality, Role, Rule, Stage};
 
-use crate::error::Fault;
+use crate::encode::Target;
+use crate::error::{Error, Fault, jpeg_error};
 use crate::format::Format;
+use crate::limits::{Limits, Options};
+use crate::picture::Source;
 use crate::probe::info::SourceInfo;
+use crate::result::ResultInfo;
 
 /// The quality of a JPEG where neither the rule nor its source has one.
 const DEFAULT_QUALITY: u8 = 85;
 
-/// A part of a rule that is done in one go.
+/// What will be done to the sources of a rule, and what will come of it.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) work: Work,
+    pub(crate) limits: Limits,
+    pub(crate) options: Options,
+}
+
+/// The steps from the object to the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// On pixels, in their order.
+    pub(crate) steps: Vec<Step>,
+    /// How the last step's picture is written.
+    pub(crate) output: Output,
+    pub(crate) result: ResultInfo,
+}
+
+/// What is done to pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    Still(Ask),
+    Turn(Orientation),
+    /// Lays the picture over white: a format without alpha was named here.
+    Flatten,
+    /// Keeps the first frame of an animation: a format without frames was named here.
+    FirstFrame,
     Animate {
+        canvas: Size,
+        /// Milliseconds from frame to frame.
         duration: u32,
         /// Which of the sources are the frames after the first.
         images: Range<usize>,
     },
 }
 
-/// What one or more stages ask of a still. The order of operations within it means nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Ask {
-    pub(crate) format: Option<rules::Format>,
-    pub(crate) interlace: Option<bool>,
-    pub(crate) quality: Option<Quality>,
-    pub(crate) strip: bool,
-    pub(crate) auto_orient: bool,
+/// How the result is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// The object's own bytes.
+    Source,
+    /// The object's own coefficients, JPEG to JPEG.
+    Transcode {
+        process: Process,
+        metadata: Metadata,
+    },
+    /// One picture, encoded; `strip` leaves EXIF out.
+    Still { target: Target, strip: bool },
+    /// All frames, as a GIF.
+    Gif,
 }
 
-/// The rule as steps. Stages are taken together where that shows in nothing but speed and quality.
-pub(crate) fn steps(rule: &Rule) -> Vec<Step> {
-    let mut steps: Vec<Step> = Vec::new();
+impl Plan {
+    /// Resolves `rule` on its sources. Cost: their headers are read.
+    ///
+    /// - `sources`: the object, then the bytes of every one of [`Rule::images`], in that order. Sources that are
+    ///   equal are decoded once; they may share their memory.
+    ///
+    /// # Errors
+    ///
+    /// What the rule or the headers show to be too much, of the wrong kind or broken, naming the source at fault.
+    pub fn new(
+        sources: &[Bytes],
+        rule: &Rule,
+        limits: &Limits,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        check(rule, limits)?;
+        let sources = accept(sources, rule, limits)?;
+        let object = &sources[0];
+        let at_fault = |fault| Error::Source { index: 0, fault };
+        let mut work = resolve(rule, &object.info, limits).map_err(at_fault)?;
+        if let Output::Transcode { process, metadata } = work.output {
+            let transcode = options.transcode(process, metadata, limits);
+            match codec_jpeg::transcode_memory(&object.bytes, &transcode) {
+                Ok(_) => {}
+                // What the transcoder does not take may still be decoded, and is then encoded anew.
+                Err(codec_jpeg::Error::Unsupported(_)) => {
+                    let quality = target_quality(None, &object.info);
+                    let strip = metadata == Metadata::Essential;
+                    let target = Target::Jpeg { process, quality };
+                    work.output = Output::Still { target, strip };
+                    work.result.quality = quality;
+                }
+                Err(error) => return Err(jpeg_error(error)),
+            }
+        }
+        Ok(Self {
+            sources,
+            work,
+            limits: *limits,
+            options: *options,
+        })
+    }
+
+    /// What the result will be.
+    pub fn result(&self) -> ResultInfo {
+        self.work.result
+    }
+}
+
+/// Refuses what the rule alone shows to be too much, before any source is read.
+///
+/// # Errors
+///
+/// [`Error::TooManyFrames`].
+pub fn check(rule: &Rule, limits: &Limits) -> Result<(), Error> {
+    for Stage::ImageMogr2(stage) in rule.stages() {
+        let found = 1 + stage.animate.as_ref().map_or(0, |a| a.images.len());
+        let max = limits.max_frames;
+        if found > max {
+            return Err(Error::TooManyFrames { found, max });
+        }
+    }
+    Ok(())
+}
+
+/// Probes the sources and holds them to the limits of what they are used as.
+fn accept(sources: &[Bytes], rule: &Rule, limits: &Limits) -> Result<Vec<Source>, Error> {
+    let roles: Vec<Role> = rule.images().map(|named| named.role).collect();
+    let (found, expected) = (sources.len(), 1 + roles.len());
+    if found != expected {
+        return Err(Error::SourceCount { found, expected });
+    }
+    let asks = |stage: &&Stage| {
+        let Stage::ImageMogr2(stage) = stage;
+        !stage.is_empty()
+    };
+    let begins = rule.stages().iter().find(asks);
+    let begins_with_animate =
+        begins.is_some_and(|Stage::ImageMogr2(stage)| stage.animate.is_some());
+    let accept = |(index, bytes): (usize, &Bytes)| {
+        let accepted = limits.accept(bytes).and_then(|info| {
+            // The object may become a frame on the way; images that are frames must be so as they are.
+            let is_frame = match index.checked_sub(1) {
+                Some(image) => roles[image] == Role::Frame,
+                None => begins_with_animate,
+            };
+            if is_frame {
+                limits.check_frame(info.format, info.size)?;
+            }
+            Ok(info)
+        });
+        let info = accepted.map_err(|fault| Error::Source { index, fault })?;
+        let bytes = bytes.clone();
+        Ok(Source { index, bytes, info })
+    };
+    sources.iter().enumerate().map(accept).collect()
+}
+
+/// What `rule` means for an object of this kind.
+///
+/// Stages work on pixels from left to right, and the picture is encoded once, after the last: of each output option
+/// the last stage that has it counts, but the smaller `quality` does, and `strip` stays asked for. A format without
+/// alpha or without frames that a stage names on the way takes them from there on.
+///
+/// # Errors
+///
+/// [`Fault::NotWritten`] where the result would be of a kind that is not written, and those of
+/// [`Limits::check_frame`].
+fn resolve(rule: &Rule, object: &SourceInfo, limits: &Limits) -> Result<Work, Fault> {
+    let mut draft = Draft {
+        format: object.format,
+        size: object.size,
+        orientation: Orientation::from_exif(object.orientation.into()),
+        // A frame of these may leave a part of its canvas out, whatever the headers say of alpha.
+        has_alpha: object.has_alpha || matches!(object.format, Format::Gif | Format::WebP),
+        steps: Vec::new(),
+    };
+    let mut asked = Asked::default();
     let mut image = 1;
     for Stage::ImageMogr2(stage) in rule.stages() {
         if let Some(animate) = &stage.animate {
             let images = image..image + animate.images.len();
             image = images.end;
-            let duration = animate.duration;
-            steps.push(Step::Animate { duration, images });
-        } else if !stage.is_empty() {
-            let ask = Ask::of(stage);
-            match steps.last_mut() {
-                Some(Step::Still(before)) if before.takes_in(ask) => *before = before.then(ask),
-                _ => steps.push(Step::Still(ask)),
-            }
+            draft.animate(animate.duration, images, limits)?;
         }
+        if stage.auto_orient {
+            draft.turn();
+        }
+        if let Some(format) = stage.output.format {
+            draft.become_a(match format {
+                rules::Format::Jpg => Format::Jpeg,
+                rules::Format::Png => Format::Png,
+            });
+        }
+        asked.add(&stage.output);
     }
-    steps
+    draft.finish(asked, object)
 }
 
-impl Ask {
-    fn of(stage: &ImageMogr2) -> Self {
-        Self {
-            format: stage.output.format,
-            interlace: stage.output.interlace,
-            quality: stage.output.quality,
-            strip: stage.output.strip,
-            auto_orient: stage.auto_orient,
+/// The picture after the stages so far.
+struct Draft {
+    format: Format,
+    size: Size,
+    /// How it has still to be turned to be shown.
+    orientation: Orientation,
+    /// True where it may have alpha.
+    has_alpha: bool,
+    steps: Vec<Step>,
+}
+
+impl Draft {
+    fn turn(&mut self) {
+        let orientation = std::mem::take(&mut self.orientation);
+        if orientation != Orientation::Normal {
+            self.size = orientation.shown(self.size);
+            self.steps.push(Step::Turn(orientation));
         }
     }
 
-    /// True where doing both at once gives the picture that one after the other gives.
-    ///
-    /// A JPG on the way to a PNG is white where it was transparent, and has lost what its quality costs.
-    fn takes_in(self, next: Self) -> bool {
-        let jpg = self.format == Some(rules::Format::Jpg) || self.quality.is_some();
-        !(jpg && next.format == Some(rules::Format::Png))
+    fn animate(
+        &mut self,
+        duration: u32,
+        images: Range<usize>,
+        limits: &Limits,
+    ) -> Result<(), Fault> {
+        limits.check_frame(self.format, self.size)?;
+        if self.steps.is_empty() {
+            // Every source is turned on its way into the animation.
+            let orientation = std::mem::take(&mut self.orientation);
+            self.size = orientation.shown(self.size);
+        } else {
+            self.turn();
+        }
+        self.steps.push(Step::Animate {
+            canvas: self.size,
+            duration,
+            images,
+        });
+        self.format = Format::Gif;
+        self.has_alpha = true;
+        Ok(())
     }
 
-    /// Both at once. `interlace` is for whatever JPG comes out in the end.
-    fn then(self, next: Self) -> Self {
-        let quality = match (self.quality, next.quality) {
+    /// The picture in a format that has no frames.
+    fn become_a(&mut self, format: Format) {
+        self.format = format;
+        if let Some(Step::Animate { .. }) = self.steps.last() {
+            self.steps.push(Step::FirstFrame);
+        }
+        if format == Format::Jpeg && std::mem::take(&mut self.has_alpha) {
+            self.steps.push(Step::Flatten);
+        }
+    }
+
+    fn finish(mut self, asked: Asked, object: &SourceInfo) -> Result<Work, Fault> {
+        if self.format == Format::Jpeg {
+            // The encoder lays over white what comes to it.
+            self.steps.pop_if(|step| *step == Step::Flatten);
+        }
+        let as_it_is = self.steps.is_empty() && self.format == object.format;
+        let process = asked.interlace.map(process_of);
+        let mut result = ResultInfo {
+            format: self.format,
+            size: self.size,
+            frames: 1,
+            quality: 100,
+        };
+        let output = match self.format {
+            Format::Jpeg if as_it_is && !lowers_quality(asked.quality, object) => {
+                result = ResultInfo::of_source(object);
+                if process.is_none() && !asked.strip {
+                    Output::Source
+                } else {
+                    let metadata = if asked.strip {
+                        Metadata::Essential
+                    } else {
+                        Metadata::All
+                    };
+                    let process = process.unwrap_or(process_of(object.progressive));
+                    Output::Transcode { process, metadata }
+                }
+            }
+            // `interlace`, `quality` and `strip` are about JPG; others are not touched by them.
+            format if format != Format::Jpeg && as_it_is => {
+                result = ResultInfo::of_source(object);
+                Output::Source
+            }
+            Format::Jpeg => {
+                result.quality = target_quality(asked.quality, object);
+                let target = Target::Jpeg {
+                    process: process.unwrap_or(Process::Baseline),
+                    quality: result.quality,
+                };
+                let strip = asked.strip;
+                Output::Still { target, strip }
+            }
+            Format::Png => {
+                let (target, strip) = (Target::Png, asked.strip);
+                Output::Still { target, strip }
+            }
+            other => match self.steps.last() {
+                Some(Step::Animate { images, .. }) => {
+                    result.frames = 1 + images.len() as u32;
+                    Output::Gif
+                }
+                _ => return Err(Fault::NotWritten(other)),
+            },
+        };
+        Ok(Work {
+            steps: self.steps,
+            output,
+            result,
+        })
+    }
+}
+
+/// The output options of all stages.
+#[derive(Clone, Copy, Default)]
+struct Asked {
+    interlace: Option<bool>,
+    quality: Option<Quality>,
+    strip: bool,
+}
+
+impl Asked {
+    fn add(&mut self, next: &rules::Output) {
+        self.interlace = next.interlace.or(self.interlace);
+        self.quality = match (self.quality, next.quality) {
             (Some(before), Some(next)) if !next.forced => Some(Quality {
                 value: before.value.min(next.value),
                 forced: before.forced,
             }),
             (before, next) => next.or(before),
         };
-        Self {
-            format: next.format.or(self.format),
-            interlace: next.interlace.or(self.interlace),
-            quality,
-            strip: self.strip || next.strip,
-            auto_orient: self.auto_orient || next.auto_orient,
-        }
+        self.strip |= next.strip;
     }
 }
 
-/// What is done to a still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Plan {
-    /// Nothing: the source's own bytes.
-    Unchanged,
-    /// JPEG to JPEG, coefficient by coefficient.
-    Transcode {
-        process: Process,
-        metadata: Metadata,
-    },
-    /// Decode, turn, encode.
-    Render {
-        target: Target,
-        orientation: Orientation,
-        /// Leave EXIF out.
-        strip: bool,
-    },
-}
-
-/// What pixels are encoded as.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Target {
-    Jpeg { process: Process, quality: u8 },
-    Png,
-}
-
-impl Plan {
-    /// Decides what `ask` means for a source.
-    ///
-    /// # Errors
-    ///
-    /// [`Fault::NotWritten`] where the result would be of a kind that is not written.
-    pub(crate) fn new(ask: Ask, info: &SourceInfo) -> Result<Self, Fault> {
-        let orientation = if ask.auto_orient {
-            Orientation::from_exif(info.orientation.into())
-        } else {
-            Orientation::Normal
-        };
-        let turned = orientation != Orientation::Normal;
-        let format = match ask.format {
-            Some(rules::Format::Jpg) => Format::Jpeg,
-            Some(rules::Format::Png) => Format::Png,
-            None => info.format,
-        };
-        let process = ask.interlace.map(process_of);
-        let same = format == info.format;
-        let target = match format {
-            Format::Jpeg if same && !turned && !lowers_quality(ask.quality, info) => {
-                return Ok(if process.is_none() && !ask.strip {
-                    Self::Unchanged
-                } else {
-                    let metadata = if ask.strip {
-                        Metadata::Essential
-                    } else {
-                        Metadata::All
-                    };
-                    let process = process.unwrap_or(process_of(info.progressive));
-                    Self::Transcode { process, metadata }
-                });
-            }
-            Format::Jpeg => Target::Jpeg {
-                process: process.unwrap_or(Process::Baseline),
-                quality: target_quality(ask.quality, info),
-            },
-            // `interlace`, `quality` and `strip` are about JPG; others are not touched by them.
-            _ if same && !turned => return Ok(Self::Unchanged),
-            Format::Png => Target::Png,
-            other => return Err(Fault::NotWritten(other)),
-        };
-        Ok(Self::Render {
-            target,
-            orientation,
-            strip: ask.strip,
-        })
-    }
-
-    /// True where the result shows the same pixels as the source.
-    pub(crate) fn keeps_pixels(self) -> bool {
-        matches!(self, Self::Unchanged | Self::Transcode { .. })
-    }
-}
-
-pub(crate) fn process_of(progressive: bool) -> Process {
+fn process_of(progressive: bool) -> Process {
     if progressive {
         Process::Progressive
     } else {
@@ -190,7 +364,7 @@ fn lowers_quality(quality: Option<Quality>, info: &SourceInfo) -> bool {
 }
 
 /// The lower of what is asked for and what the source has; what is asked for where it is forced.
-pub(crate) fn target_quality(quality: Option<Quality>, info: &SourceInfo) -> u8 {
+fn target_quality(quality: Option<Quality>, info: &SourceInfo) -> u8 {
     match quality {
         None => info.quality.unwrap_or(DEFAULT_QUALITY),
         Some(quality) if quality.forced => quality.value,
@@ -216,102 +390,110 @@ mod tests {
         }
     }
 
-    fn still(rule: &str) -> Ask {
-        match steps(&Rule::parse(rule).unwrap())[..] {
-            [] => Ask::default(),
-            [Step::Still(ask)] => ask,
-            ref other => panic!("{other:?}"),
-        }
+    fn work(rule: &str, info: &SourceInfo) -> Result<Work, Fault> {
+        resolve(&Rule::parse(rule).unwrap(), info, &Limits::default())
+    }
+
+    /// What the rule means for a picture of this format that lies on its side.
+    #[track_caller]
+    fn plans(rule: &str, format: Format, steps: &[Step], output: Output) {
+        let work = work(rule, &info(format)).unwrap();
+        assert_eq!((&work.steps[..], work.output), (steps, output), "{rule}");
     }
 
     #[track_caller]
-    fn plans(rule: &str, format: Format, plan: Plan) {
-        assert_eq!(Plan::new(still(rule), &info(format)), Ok(plan));
+    fn writes(rule: &str, format: Format, output: Output) {
+        plans(rule, format, &[], output);
     }
 
-    fn jpeg(process: Process, quality: u8) -> Plan {
-        Plan::Render {
-            target: Target::Jpeg { process, quality },
-            orientation: Orientation::Normal,
+    fn jpeg(process: Process, quality: u8) -> Output {
+        let target = Target::Jpeg { process, quality };
+        Output::Still {
+            target,
             strip: false,
         }
     }
 
+    const PNG: Output = Output::Still {
+        target: Target::Png,
+        strip: false,
+    };
+
     #[test]
     fn re_codes_a_jpeg_where_its_pixels_may_stay() {
-        let transcode = |process, metadata| Plan::Transcode { process, metadata };
+        let transcode = |process, metadata| Output::Transcode { process, metadata };
         let (all, essential) = (Metadata::All, Metadata::Essential);
         let progressive = transcode(Process::Progressive, all);
-        plans("imageMogr2/interlace/1", Format::Jpeg, progressive);
-        plans(
+        writes("imageMogr2/interlace/1", Format::Jpeg, progressive);
+        writes(
             "imageMogr2/format/jpg/interlace/1",
             Format::Jpeg,
             progressive,
         );
-        plans(
+        writes(
             "imageMogr2/quality/80/interlace/1",
             Format::Jpeg,
             progressive,
         );
-        plans(
+        writes(
             "imageMogr2/interlace/1|imageMogr2/quality/95",
             Format::Jpeg,
             progressive,
         );
         let baseline = transcode(Process::Baseline, all);
-        plans("imageMogr2/interlace/0", Format::Jpeg, baseline);
-        plans(
+        writes("imageMogr2/interlace/0", Format::Jpeg, baseline);
+        writes(
             "imageMogr2/interlace/1|imageMogr2/interlace/0",
             Format::Jpeg,
             baseline,
         );
-        plans(
+        writes(
             "imageMogr2/strip",
             Format::Jpeg,
             transcode(Process::Baseline, essential),
         );
-        plans("imageMogr2/format/jpg", Format::Jpeg, Plan::Unchanged);
-        plans("imageMogr2", Format::Jpeg, Plan::Unchanged);
+        writes("imageMogr2/format/jpg", Format::Jpeg, Output::Source);
+        writes("imageMogr2", Format::Jpeg, Output::Source);
     }
 
     #[test]
     fn encodes_a_jpeg_at_the_quality_asked_for() {
         let (base, progressive) = (Process::Baseline, Process::Progressive);
-        plans("imageMogr2/quality/79", Format::Jpeg, jpeg(base, 79));
-        plans("imageMogr2/quality/90!", Format::Jpeg, jpeg(base, 90));
-        plans("imageMogr2/quality/80!", Format::Jpeg, jpeg(base, 80));
-        plans(
+        writes("imageMogr2/quality/79", Format::Jpeg, jpeg(base, 79));
+        writes("imageMogr2/quality/90!", Format::Jpeg, jpeg(base, 90));
+        writes("imageMogr2/quality/80!", Format::Jpeg, jpeg(base, 80));
+        writes(
             "imageMogr2/quality/9/interlace/1",
             Format::Jpeg,
             jpeg(progressive, 9),
         );
-        plans(
+        writes(
             "imageMogr2/quality/9|imageMogr2/quality/20",
             Format::Jpeg,
             jpeg(base, 9),
         );
-        plans(
+        writes(
             "imageMogr2/quality/90!|imageMogr2/quality/95",
             Format::Jpeg,
             jpeg(base, 90),
         );
-        plans(
+        writes(
             "imageMogr2/quality/9|imageMogr2/quality/90!",
             Format::Jpeg,
             jpeg(base, 90),
         );
-        plans("imageMogr2/format/jpg", Format::Png, jpeg(base, 85));
-        plans(
+        writes("imageMogr2/format/jpg", Format::Png, jpeg(base, 85));
+        writes(
             "imageMogr2/format/jpg/quality/95",
             Format::Png,
             jpeg(base, 95),
         );
-        plans(
+        writes(
             "imageMogr2/interlace/1|imageMogr2/format/jpg",
             Format::Png,
             jpeg(progressive, 85),
         );
-        plans(
+        writes(
             "imageMogr2/format/png|imageMogr2/format/jpg",
             Format::Gif,
             jpeg(base, 85),
@@ -321,67 +503,110 @@ mod tests {
     #[test]
     fn leaves_alone_what_is_not_jpg() {
         for format in [Format::Png, Format::Gif, Format::WebP, Format::Bmp] {
-            plans(
+            writes(
                 "imageMogr2/interlace/1/quality/5/strip",
                 format,
-                Plan::Unchanged,
+                Output::Source,
             );
         }
-        plans("imageMogr2/format/png", Format::Png, Plan::Unchanged);
+        writes("imageMogr2/format/png", Format::Png, Output::Source);
     }
 
     #[test]
     fn turns_only_where_asked() {
-        let orientation = Orientation::Rotate90;
-        for (format, rule, target) in [
-            (Format::Png, "imageMogr2/auto-orient", Target::Png),
-            (
-                Format::Jpeg,
-                "imageMogr2/auto-orient/interlace/1",
-                Target::Jpeg {
-                    process: Process::Progressive,
-                    quality: 80,
-                },
-            ),
+        let turn = [Step::Turn(Orientation::Rotate90)];
+        plans("imageMogr2/auto-orient", Format::Png, &turn, PNG);
+        let progressive = jpeg(Process::Progressive, 80);
+        for rule in [
+            "imageMogr2/auto-orient/interlace/1",
+            "imageMogr2/interlace/1|imageMogr2/auto-orient|imageMogr2/auto-orient",
         ] {
-            let strip = false;
-            plans(
-                rule,
-                format,
-                Plan::Render {
-                    target,
-                    orientation,
-                    strip,
-                },
-            );
+            plans(rule, Format::Jpeg, &turn, progressive);
         }
-        let turned = Plan::new(still("imageMogr2/auto-orient"), &info(Format::WebP));
+        let turned = work("imageMogr2/auto-orient", &info(Format::WebP));
         assert_eq!(turned, Err(Fault::NotWritten(Format::WebP)));
         let upright = SourceInfo {
             orientation: 1,
             ..info(Format::WebP)
         };
+        let work = work("imageMogr2/auto-orient", &upright).unwrap();
+        assert_eq!((work.steps, work.output), (vec![], Output::Source));
+    }
+
+    #[test]
+    fn encodes_once_and_loses_on_the_way_what_the_formats_lose() {
+        let by_jpg = "imageMogr2/format/jpg|imageMogr2/format/png";
+        // Nothing is lost that PNG keeps: neither alpha, where there is none, nor quality.
+        writes(by_jpg, Format::Png, Output::Source);
+        writes(by_jpg, Format::Jpeg, PNG);
+        writes(
+            "imageMogr2/quality/5|imageMogr2/format/png",
+            Format::Jpeg,
+            PNG,
+        );
+        writes(
+            "imageMogr2/format/png|imageMogr2/format/jpg",
+            Format::Jpeg,
+            Output::Source,
+        );
+        let clear = SourceInfo {
+            has_alpha: true,
+            orientation: 1,
+            ..info(Format::Png)
+        };
+        let flattened = work(by_jpg, &clear).unwrap();
         assert_eq!(
-            Plan::new(still("imageMogr2/auto-orient"), &upright),
-            Ok(Plan::Unchanged)
+            (flattened.steps, flattened.output),
+            (vec![Step::Flatten], PNG)
+        );
+        let to_jpg = work("imageMogr2/format/jpg", &clear).unwrap();
+        assert_eq!(
+            (to_jpg.steps, to_jpg.output),
+            (vec![], jpeg(Process::Baseline, 85))
         );
     }
 
     #[test]
-    fn keeps_steps_apart_where_it_shows() {
-        let steps = |text: &str| steps(&Rule::parse(text).unwrap()).len();
-        assert_eq!(steps("imageMogr2/format/jpg|imageMogr2/format/png"), 2);
-        assert_eq!(steps("imageMogr2/quality/5|imageMogr2/format/png"), 2);
-        assert_eq!(steps("imageMogr2/interlace/1|imageMogr2/format/png"), 1);
+    fn animates_what_the_stages_before_have_made() {
         let animate = "imageMogr2/animate/duration/50/images/aHR0cDovL2gvMg";
-        assert_eq!(steps(animate), 1);
-        assert_eq!(
-            steps(&format!("imageMogr2|{animate}|imageMogr2/ignore-error/1")),
-            1
+        let step = Step::Animate {
+            canvas: Size::new(30, 40),
+            duration: 50,
+            images: 1..2,
+        };
+        let only = std::slice::from_ref(&step);
+        for rule in [
+            animate.to_owned(),
+            format!("imageMogr2|{animate}|imageMogr2/ignore-error/1"),
+            format!("imageMogr2/strip/quality/9/format/jpg|{animate}|imageMogr2/interlace/1"),
+        ] {
+            plans(&rule, Format::Jpeg, only, Output::Gif);
+        }
+        let result = work(animate, &info(Format::Png)).unwrap().result;
+        let expected = ResultInfo {
+            format: Format::Gif,
+            size: Size::new(30, 40),
+            frames: 2,
+            quality: 100,
+        };
+        assert_eq!(result, expected);
+        plans(
+            &format!("imageMogr2/auto-orient|{animate}|imageMogr2/format/png"),
+            Format::Jpeg,
+            &[
+                Step::Turn(Orientation::Rotate90),
+                step.clone(),
+                Step::FirstFrame,
+            ],
+            PNG,
         );
-        assert_eq!(
-            steps(&format!("imageMogr2/strip|{animate}|imageMogr2/format/jpg")),
-            3
+        plans(
+            &format!("{animate}|imageMogr2/format/jpg/quality/7"),
+            Format::Png,
+            &[step, Step::FirstFrame],
+            jpeg(Process::Baseline, 7),
         );
+        let twice = work(&format!("{animate}|{animate}"), &info(Format::Png));
+        assert_eq!(twice, Err(Fault::NotAFrame(Format::Gif)));
     }
 }

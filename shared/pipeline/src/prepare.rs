@@ -1,45 +1,25 @@
-//! The one way through: probe, plan, decode; then write.
+//! The one way through: plan, decode and change; then write.
 
 use bytes::Bytes;
 use raster::Watch;
-use rules::{Role, Rule};
+use rules::Rule;
 
-use crate::animate::{self, Still};
-use crate::error::Error;
+use crate::animate;
+use crate::color::ColorSpace;
+use crate::encode::encode;
+use crate::encode::jpeg::WHITE;
+use crate::error::{Error, jpeg_error};
 use crate::limits::{Limits, Options};
-use crate::plan::{self, Plan, Step};
-use crate::probe::probe;
+use crate::picture::Picture;
+use crate::plan::{Output, Plan, Step};
 use crate::result::Prepared;
-use crate::still::execute;
+use crate::still::{flatten, still, turn};
 
-/// Refuses what the rule alone shows to be too much, before any source is read.
+/// Does everything that can fail on input: [`Plan::new`] and [`Plan::prepare`] in one.
 ///
 /// # Errors
 ///
-/// [`Error::TooManyFrames`].
-pub fn check(rule: &Rule, limits: &Limits) -> Result<(), Error> {
-    for rules::Stage::ImageMogr2(stage) in rule.stages() {
-        let found = 1 + stage.animate.as_ref().map_or(0, |a| a.images.len());
-        let max = limits.max_frames;
-        if found > max {
-            return Err(Error::TooManyFrames { found, max });
-        }
-    }
-    Ok(())
-}
-
-/// Does everything that can fail on input.
-///
-/// - `sources`: the object, then the bytes of every one of [`Rule::images`], in that order. Sources that are
-///   equal are decoded once; they may share their memory.
-/// - A still result is complete here, and its length known; an animation is decoded, laid out and ready to be encoded.
-/// - A rule that changes nothing gives back the object's own bytes.
-/// - Cost: peak memory is the sources, and the decoded picture with its result, or every frame of the animation.
-///
-/// # Errors
-///
-/// Every error on the input, each naming the source at fault, limits before anything is decoded;
-/// [`Error::Stopped`] if `watch` says so.
+/// Those of both.
 pub fn prepare(
     sources: &[Bytes],
     rule: &Rule,
@@ -47,67 +27,90 @@ pub fn prepare(
     options: &Options,
     watch: &dyn Watch,
 ) -> Result<Prepared, Error> {
-    check(rule, limits)?;
-    let expected = 1 + rule.images().count();
-    if sources.len() != expected {
-        let found = sources.len();
-        return Err(Error::SourceCount { found, expected });
-    }
-    let steps = plan::steps(rule);
-    let mut infos = Vec::with_capacity(expected);
-    let roles: Vec<Role> = rule.images().map(|named| named.role).collect();
-    for (index, bytes) in sources.iter().enumerate() {
-        let info = limits.accept(bytes).and_then(|info| {
-            // The object may become a frame on the way; images that are frames must be so as they are.
-            let is_frame = match index.checked_sub(1) {
-                Some(image) => roles[image] == Role::Frame,
-                None => matches!(steps.first(), Some(Step::Animate { .. })),
-            };
-            if is_frame {
-                limits.check_frame(&info)?;
-            }
-            Ok(info)
-        });
-        infos.push(info.map_err(|fault| Error::Source { index, fault })?);
-    }
-    let object = |fault| Error::Source { index: 0, fault };
-    let mut bytes = sources[0].clone();
-    let mut info = infos[0];
-    let mut steps = steps.into_iter().peekable();
-    while let Some(step) = steps.next() {
+    Plan::new(sources, rule, limits, options)?.prepare(watch)
+}
+
+impl Plan {
+    /// Does everything that can fail on input.
+    ///
+    /// - A still result is complete here, and its length known; an animation is decoded, laid out and ready to be
+    ///   encoded.
+    /// - A rule that changes nothing gives back the object's own bytes.
+    ///
+    /// # Errors
+    ///
+    /// Every error on the input, each naming the source at fault; [`Error::Stopped`] if `watch` says so.
+    pub fn prepare(&self, watch: &dyn Watch) -> Result<Prepared, Error> {
         watch.check()?;
-        let made = match step {
-            Step::Still(ask) => {
-                let plan = Plan::new(ask, &info).map_err(object)?;
-                // A frame shows the same pixels however its JPEG is written.
-                let last = !matches!(steps.peek(), Some(Step::Animate { .. }));
-                if plan == Plan::Unchanged || (plan.keeps_pixels() && !last) {
-                    continue;
-                }
-                execute(plan, &bytes, &info, limits, options, watch)?
+        let (limits, options, object) = (&self.limits, &self.options, &self.sources[0]);
+        let work = &self.work;
+        let done = |bytes: Bytes| Ok(Prepared::done(bytes, work.result));
+        match work.output {
+            Output::Source => done(object.bytes.clone()),
+            Output::Transcode { process, metadata } => {
+                let transcode = options.transcode(process, metadata, limits);
+                let made = codec_jpeg::transcode(&object.bytes, &transcode, watch);
+                let bytes = made.map_err(jpeg_error)?.bytes;
+                // The source's own memory serves where nothing changed.
+                done(if bytes == object.bytes {
+                    object.bytes.clone()
+                } else {
+                    bytes.into()
+                })
             }
-            Step::Animate { duration, images } => {
-                limits.check_frame(&info).map_err(object)?;
-                let rest = images.map(|index| (index, &sources[index], infos[index]));
-                let stills: Vec<Still> = std::iter::once((0, &bytes, info))
-                    .chain(rest)
-                    .map(|(index, bytes, info)| Still { index, bytes, info })
-                    .collect();
-                let frames = animate::frames(&stills, duration, limits, options.threads, watch)?;
-                let prepared = Prepared::animation(frames, options);
-                if steps.peek().is_none() {
-                    return Ok(prepared);
-                }
-                let mut made = Vec::new();
-                prepared.write(watch, &mut made)?;
-                Bytes::from(made)
+            Output::Still { target, strip } => {
+                let picture = self.change(watch)?;
+                let decoded = still(picture, self.space(), limits, watch)?;
+                watch.check()?;
+                done(encode(decoded, target, strip, limits, options, watch)?.into())
             }
-        };
-        bytes = made;
-        info = probe(&bytes).map_err(|fault| Error::Encoder {
-            format: info.format,
-            reason: fault.to_string(),
-        })?;
+            Output::Gif => match self.change(watch)? {
+                Picture::Animation(frames) => Ok(Prepared::animation(frames, work.result, options)),
+                Picture::Source(_) | Picture::Still(_) => {
+                    unreachable!("a GIF is planned only where the last step animates")
+                }
+            },
+        }
     }
-    Ok(Prepared::done(bytes, &info))
+
+    /// Carries out all steps.
+    fn change(&self, watch: &dyn Watch) -> Result<Picture<'_>, Error> {
+        let (limits, space) = (&self.limits, self.space());
+        let mut picture = Picture::Source(&self.sources[0]);
+        for step in &self.work.steps {
+            watch.check()?;
+            picture = match step {
+                Step::Turn(orientation) => {
+                    Picture::Still(turn(still(picture, space, limits, watch)?, *orientation))
+                }
+                Step::Flatten => {
+                    Picture::Still(flatten(still(picture, space, limits, watch)?, WHITE))
+                }
+                Step::FirstFrame => Picture::Still(still(picture, space, limits, watch)?),
+                Step::Animate {
+                    canvas,
+                    duration,
+                    images,
+                } => {
+                    let images = &self.sources[images.clone()];
+                    let threads = self.options.threads;
+                    let frames = animate::frames(
+                        picture, images, *canvas, *duration, limits, threads, watch,
+                    )?;
+                    Picture::Animation(frames)
+                }
+            };
+        }
+        Ok(picture)
+    }
+
+    /// The color space that steps work in: pictures with different profiles are mixed in sRGB.
+    fn space(&self) -> ColorSpace {
+        let mixes = |step: &Step| matches!(step, Step::Animate { .. });
+        if self.work.steps.iter().any(mixes) {
+            ColorSpace::Srgb
+        } else {
+            ColorSpace::Source
+        }
+    }
 }

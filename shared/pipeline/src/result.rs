@@ -20,7 +20,8 @@ pub struct ResultInfo {
     pub size: Size,
     /// Images in it.
     pub frames: u32,
-    /// JPEG: the quality that its tables come nearest to. Others: 100, as the API has it.
+    /// JPEG: the quality that it was encoded with or, where its pixels were not touched, that its tables come nearest
+    /// to. Others: 100, as the API has it.
     pub quality: u8,
 }
 
@@ -47,38 +48,37 @@ pub struct Report {
     pub bytes: u64,
 }
 
-impl Prepared {
-    pub(crate) fn done(bytes: Bytes, info: &SourceInfo) -> Self {
-        let quality = match info.format {
-            Format::Jpeg => info.quality.unwrap_or(100),
-            _ => 100,
-        };
+impl ResultInfo {
+    /// What a source is that is answered as it is.
+    pub(crate) fn of_source(source: &SourceInfo) -> Self {
         Self {
-            info: ResultInfo {
-                format: info.format,
-                size: info.size,
-                frames: info.frames,
-                quality,
+            format: source.format,
+            size: source.size,
+            frames: source.frames,
+            quality: match source.format {
+                Format::Jpeg => source.quality.unwrap_or(100),
+                _ => 100,
             },
-            work: Work::Done(bytes),
         }
     }
+}
 
-    pub(crate) fn animation(frames: Vec<GifFrame>, options: &Options) -> Self {
+impl Prepared {
+    /// A result that is complete.
+    pub(crate) fn done(bytes: Bytes, info: ResultInfo) -> Self {
+        let work = Work::Done(bytes);
+        Self { info, work }
+    }
+
+    /// An animation that is encoded as it is written.
+    pub(crate) fn animation(frames: Vec<GifFrame>, info: ResultInfo, options: &Options) -> Self {
         let options = codec_gif::Options {
             preset: options.preset,
             threads: options.threads,
             simd: options.simd,
         };
-        Self {
-            info: ResultInfo {
-                format: Format::Gif,
-                size: frames[0].frame.size(),
-                frames: frames.len() as u32,
-                quality: 100,
-            },
-            work: Work::Animation { frames, options },
-        }
+        let work = Work::Animation { frames, options };
+        Self { info, work }
     }
 
     /// What the result is.

@@ -1,76 +1,89 @@
-//! A plan for a still, carried out; and the pixels of a still, encoded as often as one likes.
+//! What is done to one picture: decoding, turning, laying it over white; and the pixels of a still, to be encoded as
+//! often as one likes.
 
 use bytes::Bytes;
-use codec_jpeg::{Metadata, Process, TranscodeOptions};
-use raster::{Orientation, Watch};
+use codec_gif::GifFrame;
+use codec_jpeg::{Density, Process};
+use raster::{Frame, Orientation, Watch};
 
 use crate::color::ColorSpace;
 use crate::decode::decode;
-use crate::encode;
-use crate::error::{Error, jpeg_error};
+use crate::encode::{Target, encode};
+use crate::error::Error;
 use crate::format::Format;
 use crate::limits::{Limits, Options};
-use crate::picture::Decoded;
-use crate::plan::{self, Plan, Target};
-use crate::probe::info::SourceInfo;
-use crate::probe::probe;
-use crate::result::Prepared;
+use crate::picture::{Decoded, Picture, Source};
+use crate::probe::exif;
+use crate::result::{Prepared, ResultInfo};
 
-/// Carries out a plan on a still; `info` is what the probe of `bytes` said.
-pub(crate) fn execute(
-    plan: Plan,
-    bytes: &Bytes,
-    info: &SourceInfo,
+/// The pixels of a source; of an animation those of the first image.
+pub(crate) fn decoded(
+    source: &Source,
+    space: ColorSpace,
     limits: &Limits,
-    options: &Options,
     watch: &dyn Watch,
-) -> Result<Bytes, Error> {
-    let (target, orientation, strip) = match plan {
-        Plan::Unchanged => return Ok(bytes.clone()),
-        Plan::Transcode { process, metadata } => {
-            let transcode_options = TranscodeOptions {
-                process: Some(process),
-                scans: options.scans,
-                metadata,
-                damage: options.damage,
-                simd: options.simd,
-                threads: options.threads,
-                limits: limits.of_jpeg(),
-            };
-            match codec_jpeg::transcode(bytes, &transcode_options, watch) {
-                // The source's own memory serves where nothing changed.
-                Ok(made) if made.bytes == *bytes => return Ok(bytes.clone()),
-                Ok(made) => return Ok(Bytes::from(made.bytes)),
-                // What the transcoder does not take may still be decoded, and is then encoded anew.
-                Err(codec_jpeg::Error::Unsupported(_)) => {
-                    let target = Target::Jpeg {
-                        process,
-                        quality: plan::target_quality(None, info),
-                    };
-                    let strip = metadata == Metadata::Essential;
-                    (target, Orientation::Normal, strip)
-                }
-                Err(error) => return Err(jpeg_error(error)),
-            }
-        }
-        Plan::Render {
-            target,
-            orientation,
-            strip,
-        } => (target, orientation, strip),
-    };
-    let object = |fault| Error::Source { index: 0, fault };
-    let decoded = decode(bytes, info, ColorSpace::Source, limits, watch);
+) -> Result<Decoded, Error> {
+    let Source { index, bytes, info } = source;
+    let decoded = decode(bytes, info, space, limits, watch);
     // A decoder that was stopped has a fault to tell, which is none.
     watch.check()?;
-    let decoded = decoded.map_err(object)?;
-    if orientation != Orientation::Normal {
-        let bytes = decoded.frame.pixels().len() as u64;
-        limits.check_memory(2 * bytes).map_err(object)?;
+    decoded.map_err(|fault| Error::Source {
+        index: *index,
+        fault,
+    })
+}
+
+/// One picture of what a step is given: a source is decoded, of an animation the first frame is taken.
+pub(crate) fn still(
+    picture: Picture<'_>,
+    space: ColorSpace,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Decoded, Error> {
+    match picture {
+        Picture::Source(source) => decoded(source, space, limits, watch),
+        Picture::Still(decoded) => Ok(decoded),
+        Picture::Animation(frames) => Ok(Decoded {
+            frame: first(frames),
+            icc: None,
+            exif: None,
+            xmp: None,
+            density: Density::default(),
+            gray: false,
+        }),
     }
-    let decoded = encode::turn(decoded, orientation, strip);
-    watch.check()?;
-    encode::encode(decoded, target, limits, options, watch).map(Bytes::from)
+}
+
+/// The first frame, for which nobody waits any more.
+fn first(frames: Vec<GifFrame>) -> Frame {
+    let mut frames = frames.into_iter();
+    let first = frames.next().expect("an animation has a frame").frame;
+    // It may be shown several times.
+    drop(frames);
+    std::sync::Arc::unwrap_or_clone(first)
+}
+
+/// Turns the pixels with their density, and resets the orientation in EXIF.
+pub(crate) fn turn(mut picture: Decoded, orientation: Orientation) -> Decoded {
+    if let Some(exif) = &mut picture.exif {
+        exif::reset_orientation(exif);
+    }
+    if orientation.swaps_sides() {
+        let Density { x, y, unit } = picture.density;
+        picture.density = Density { x: y, y: x, unit };
+    }
+    Decoded {
+        frame: raster::orient(picture.frame, orientation),
+        ..picture
+    }
+}
+
+/// Lays the picture over `background`.
+pub(crate) fn flatten(picture: Decoded, background: [u8; 3]) -> Decoded {
+    Decoded {
+        frame: raster::flatten(picture.frame, background),
+        ..picture
+    }
 }
 
 /// The pixels of a still, to be encoded as often as one likes.
@@ -85,9 +98,13 @@ impl Pixels {
     pub fn read(source: &Bytes, limits: &Limits, watch: &dyn Watch) -> Result<Self, Error> {
         let object = |fault| Error::Source { index: 0, fault };
         let info = limits.accept(source).map_err(object)?;
-        let decoded = decode(source, &info, ColorSpace::Source, limits, watch);
-        watch.check()?;
-        Ok(Self(decoded.map_err(object)?))
+        let bytes = source.clone();
+        let source = Source {
+            index: 0,
+            bytes,
+            info,
+        };
+        decoded(&source, ColorSpace::Source, limits, watch).map(Self)
     }
 
     /// A JPEG of this quality, with the source's profile and EXIF: the same bytes as the rule's.
@@ -104,11 +121,13 @@ impl Pixels {
         watch: &dyn Watch,
     ) -> Result<Prepared, Error> {
         let target = Target::Jpeg { process, quality };
-        let bytes = encode::encode(self.0.clone(), target, limits, options, watch)?;
-        let info = probe(&bytes).map_err(|fault| Error::Encoder {
+        let bytes = encode(self.0.clone(), target, false, limits, options, watch)?;
+        let info = ResultInfo {
             format: Format::Jpeg,
-            reason: fault.to_string(),
-        })?;
-        Ok(Prepared::done(Bytes::from(bytes), &info))
+            size: self.0.frame.size(),
+            frames: 1,
+            quality,
+        };
+        Ok(Prepared::done(bytes.into(), info))
     }
 }

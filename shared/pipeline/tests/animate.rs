@@ -212,6 +212,23 @@ fn stands_anywhere_in_a_pipeline() {
 }
 
 #[test]
+fn the_first_frame_is_taken_before_colors_are() {
+    // More colors than a GIF has.
+    let pixels = common::rgb(200, 100);
+    let source = common::png(200, 100, ColorType::Rgb, &pixels);
+    let still = run(
+        &format!("{}|imageMogr2/format/png", animate(50, 1)),
+        &[source.clone(), flat(9, 9, RED)],
+    );
+    let mut reader = png::Decoder::new(std::io::Cursor::new(&still))
+        .read_info()
+        .unwrap();
+    let mut found = vec![0; reader.output_buffer_size().unwrap()];
+    reader.next_frame(&mut found).unwrap();
+    assert!(found == pixels);
+}
+
+#[test]
 fn refuses_what_cannot_be_a_frame() {
     let good = flat(8, 8, RED);
     let rule = animate(50, 1);

@@ -7,7 +7,7 @@ use common::{
     Jpeg, as_format, distance, exif, filled, is_progressive, prepare, read_jpeg, refuses, run,
 };
 use image::ImageFormat;
-use pipeline::{Format, Limits, Options, Pixels, Process, Sampling};
+use pipeline::{Format, Limits, Options, Pixels, Plan, Process, Sampling};
 use png::ColorType;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
@@ -180,6 +180,82 @@ fn makes_a_png_of_anything() {
     let bytes = run("imageMogr2/format/png", &[gif]);
     let info = pipeline::probe(&bytes).unwrap();
     assert!(info.has_alpha && info.format == Format::Png);
+}
+
+#[test]
+fn stages_hand_pixels_on_and_are_encoded_once() {
+    let pixels = |bytes: &[u8]| {
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes))
+            .read_info()
+            .unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        reader.next_frame(&mut pixels).unwrap();
+        pixels
+    };
+    let half: Vec<u8> = common::rgb(40, 30)
+        .chunks(3)
+        .flat_map(|p| [p[0], p[1], p[2], 128])
+        .collect();
+    let source = common::png(40, 30, ColorType::Rgba, &half);
+    // A JPG on the way takes the alpha, and nothing else: neither its quality nor its chroma.
+    let by_jpg = run(
+        "imageMogr2/format/jpg/quality/1|imageMogr2/format/png",
+        &[source],
+    );
+    let over_white: Vec<u8> = common::rgb(40, 30)
+        .iter()
+        .map(|value| 255 - (255 - value) / 2)
+        .collect();
+    assert!(distance(&pixels(&by_jpg), &over_white) <= 1);
+    // What is opaque has nothing to lose.
+    let opaque = [png_source()];
+    let by_jpg = run("imageMogr2/format/jpg|imageMogr2/format/png", &opaque);
+    assert!(by_jpg == opaque[0]);
+    // A quality is for the JPG that comes out, whichever stage asks for it.
+    let one = run("imageMogr2/format/jpg/quality/30", &opaque);
+    let two = run("imageMogr2/quality/30|imageMogr2/format/jpg", &opaque);
+    assert!(one == two);
+}
+
+#[test]
+fn a_plan_knows_what_will_come_out() {
+    let jpeg = Jpeg {
+        exif: Some(exif(6)),
+        ..Jpeg::default()
+    };
+    let source = [jpeg.encode(40, 24)];
+    for (rule, format, size, quality) in [
+        ("imageMogr2", Format::Jpeg, Size::new(40, 24), 80),
+        (
+            "imageMogr2/interlace/1",
+            Format::Jpeg,
+            Size::new(40, 24),
+            80,
+        ),
+        (
+            "imageMogr2/auto-orient/quality/7",
+            Format::Jpeg,
+            Size::new(24, 40),
+            7,
+        ),
+        (
+            "imageMogr2/auto-orient|imageMogr2/format/png",
+            Format::Png,
+            Size::new(24, 40),
+            100,
+        ),
+    ] {
+        let rule_read = Rule::parse(rule).unwrap();
+        let plan = Plan::new(&source, &rule_read, &Limits::default(), &Options::default()).unwrap();
+        let result = plan.result();
+        assert_eq!(
+            (result.format, result.size, result.frames, result.quality),
+            (format, size, 1, quality)
+        );
+        assert_eq!(plan.prepare(&Unwatched).unwrap().info(), result);
+        // The quality of what was encoded is the number asked for; the estimate from its tables comes near.
+        run(rule, &source);
+    }
 }
 
 #[test]

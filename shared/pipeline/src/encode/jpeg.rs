@@ -9,8 +9,8 @@ use crate::limits::{Limits, Options};
 use crate::picture::Decoded;
 use crate::probe::exif;
 
-/// What lies behind transparent pixels of a JPG.
-const WHITE: [u8; 3] = [255; 3];
+/// What lies under transparent pixels of a format that has no alpha.
+pub(crate) const WHITE: [u8; 3] = [255; 3];
 
 /// What does not fit a JPEG's segments does not keep the picture from being one: EXIF is left out but for the
 /// orientation, XMP is left out, and pixels with such a profile become sRGB.

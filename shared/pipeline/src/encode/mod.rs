@@ -1,60 +1,41 @@
 //! One picture to the bytes of a file.
 
-mod jpeg;
+pub(crate) mod jpeg;
 mod png;
 
-use codec_jpeg::Density;
-use raster::{Orientation, Watch};
+use codec_jpeg::Process;
+use raster::Watch;
 
 use crate::error::Error;
 use crate::limits::{Limits, Options};
 use crate::picture::Decoded;
-use crate::plan::Target;
 use crate::probe::exif;
 
-/// Turns the pixels and, where they were turned, resets the orientation in EXIF. `strip` leaves of EXIF only what turns
-/// the picture still, and of XMP nothing.
-pub(crate) fn turn(decoded: Decoded, orientation: Orientation, strip: bool) -> Decoded {
-    let turned = orientation != Orientation::Normal;
-    let exif = decoded.exif.and_then(|mut exif| {
-        if turned {
-            exif::reset_orientation(&mut exif);
-        }
-        if strip {
-            exif::orientation_alone(&exif)
-        } else {
-            Some(exif)
-        }
-    });
-    let mut density = decoded.density;
-    if orientation.swaps_sides() {
-        density = Density {
-            x: density.y,
-            y: density.x,
-            ..density
-        };
-    }
-    Decoded {
-        frame: raster::orient(decoded.frame, orientation),
-        exif,
-        xmp: decoded.xmp.filter(|_| !strip),
-        density,
-        ..decoded
-    }
+/// What pixels are encoded as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Jpeg { process: Process, quality: u8 },
+    Png,
 }
 
-/// Encodes a picture with its profile, its EXIF, its XMP and its density.
+/// Encodes a picture with its profile, its EXIF, its XMP and its density; `strip` leaves of EXIF only what turns the
+/// picture still, and of XMP nothing.
 pub(crate) fn encode(
-    decoded: Decoded,
+    mut picture: Decoded,
     target: Target,
+    strip: bool,
     limits: &Limits,
     options: &Options,
     watch: &dyn Watch,
 ) -> Result<Vec<u8>, Error> {
+    if strip {
+        picture.exif = picture.exif.as_deref().and_then(exif::orientation_alone);
+        picture.xmp = None;
+    }
     match target {
         Target::Jpeg { process, quality } => {
-            jpeg::encode(decoded, process, quality, limits, options, watch)
+            jpeg::encode(picture, process, quality, limits, options, watch)
         }
-        Target::Png => png::encode(decoded, watch),
+        Target::Png => png::encode(picture, watch),
     }
 }

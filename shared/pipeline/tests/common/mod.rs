@@ -138,6 +138,9 @@ pub(crate) fn run(rule: &str, sources: &[Bytes]) -> Vec<u8> {
         (found.format, found.size, found.frames),
         (info.format, info.size, info.frames)
     );
+    if let Some(quality) = found.quality {
+        assert!(quality.abs_diff(info.quality) <= 6, "{quality} {info:?}");
+    }
     bytes
 }
 
