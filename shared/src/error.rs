@@ -127,13 +127,17 @@ pub enum Error {
     },
     /// The answer does not fit what stands in front.
     #[error(
-        "the answer is larger than the {limit} bytes that fit through this endpoint; ask for it through the \
-         streaming endpoint, for an object in parts with Range, or store a result with POST ?image_process"
+        "the answer is larger than the {limit} bytes that fit through this endpoint; {way_out}"
     )]
     AnswerTooLarge {
         /// What fits.
         limit: u64,
+        /// What to do instead.
+        way_out: &'static str,
     },
+    /// The bytes of an object stopped coming before the answer was sent.
+    #[error("the object could not be read to its end")]
+    AnswerBroke(#[source] storage::Error),
     /// Content-MD5 that is no digest.
     #[error("Content-MD5 `{0}` is not the base64 of 16 bytes")]
     InvalidDigest(String),
@@ -155,6 +159,12 @@ pub enum Error {
         /// What is allowed.
         seconds: u64,
     },
+    /// What the front sent is no request.
+    #[error("{0}")]
+    Unreadable(&'static str),
+    /// The operator's mistake, of which the client is told no more.
+    #[error("the configuration of this endpoint is refused; its log says why")]
+    Misconfigured(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Our mistake.
     #[error("an internal error; it is in the service's log under this request id")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -209,7 +219,7 @@ impl Error {
             Self::NoKey { .. } | Self::InvalidArgument(_) => {
                 answer(S::BAD_REQUEST, "InvalidArgument")
             }
-            Self::NotSupported(_) => answer(S::BAD_REQUEST, "InvalidRequest"),
+            Self::NotSupported(_) | Self::Unreadable(_) => answer(S::BAD_REQUEST, "InvalidRequest"),
             Self::MethodNotAllowed(_) => answer(S::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Self::Rule(error)
             | Self::PicOperations(pic_operations::Error::Rule { source: error, .. }) => match error
@@ -283,8 +293,28 @@ impl Error {
             Self::MalformedXml(_) => answer(S::BAD_REQUEST, "MalformedXML"),
             Self::Overload => answer(S::SERVICE_UNAVAILABLE, "SlowDown"),
             Self::Deadline { .. } => numbered("RequestTimeout", -901, true),
-            Self::Internal(_) => answer(S::INTERNAL_SERVER_ERROR, "InternalError"),
+            Self::AnswerBroke(_) => answer(S::SERVICE_UNAVAILABLE, "ServiceUnavailable"),
+            Self::Internal(_) | Self::Misconfigured(_) => {
+                answer(S::INTERNAL_SERVER_ERROR, "InternalError")
+            }
         }
+    }
+
+    /// What a panic is answered with.
+    pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Self {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("a panic");
+        Self::Internal(text.to_owned().into())
+    }
+
+    /// An answer that is larger than the `limit` of bytes that the front lets through.
+    pub(crate) fn answer_too_large(limit: u64) -> Self {
+        let way_out = "ask for it through the streaming endpoint, for an object in parts with Range, or store a result \
+                       with POST ?image_process";
+        Self::AnswerTooLarge { limit, way_out }
     }
 
     /// A source with more bytes than are allowed; 0 is the object, n the rule's n-th image.

@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of Lambda or S3; `Service` answers `http` requests, and the storage is a trait.
 
+mod answer;
 mod authority;
 pub mod causes;
 pub mod config;
@@ -15,6 +16,7 @@ mod service;
 pub mod wire;
 mod work;
 
+pub use answer::{Seen, refuse};
 pub use auth;
 pub use authority::call::Front;
 pub use authority::jobs::{Created, OPERATIONS_METADATA};

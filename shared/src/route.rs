@@ -1,61 +1,26 @@
-//! The way in: a request is taken apart, its caller is authenticated and allowed, the operation is carried out, and the
-//! answer goes out with what all answers have in common, and into the log.
+//! The way in: a request is taken apart, its caller is authenticated and allowed, the operation is carried out, and what
+//! comes of it is answered.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{self, HeaderMap, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, header};
 
+use crate::answer::{Seen, finish};
 use crate::authority::call::{Call, Front, header_text, now};
 use crate::authority::cors;
 use crate::authority::decide::Who;
 use crate::authority::jobs::Created;
 use crate::authority::operation::Operation;
 use crate::authority::signature::refuse_uncovered;
-use crate::causes::chain;
-use crate::config::Config;
 use crate::config::hosts::{self, Asked};
 use crate::error::Error;
 use crate::operations::trigger::{UploadError, Uploaded};
 use crate::operations::{download, list, multipart, object, process, trigger};
 use crate::service::Service;
 use crate::wire::body::Body;
-use crate::wire::headers::set;
-use crate::wire::names::{ERROR_NUMBER, MOGR_HOST, REQUEST_ID};
-use crate::wire::request_id;
-use crate::wire::xml::Writer;
 use crate::work::{self, Timer};
-
-/// What is kept of a request for its answer and the log.
-struct Seen {
-    started: Instant,
-    method: Method,
-    path: String,
-    headers: HeaderMap,
-    /// As the viewer called it.
-    host: String,
-    has_rule: bool,
-}
-
-impl Seen {
-    fn of(method: &Method, uri: &http::Uri, headers: &HeaderMap, config: &Config) -> Self {
-        let viewed = config.trusted_front && headers.contains_key(&MOGR_HOST);
-        let said_in = if viewed { MOGR_HOST } else { header::HOST };
-        Self {
-            started: Instant::now(),
-            method: method.clone(),
-            path: uri.path().to_owned(),
-            headers: headers.clone(),
-            host: header_text(headers, &said_in).to_owned(),
-            has_rule: uri.query().is_some_and(|query| {
-                rules::split_query(query).map_or(true, |query| query.rule.is_some())
-            }),
-        }
-    }
-}
 
 /// Which part of the service a request may reach.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,75 +49,18 @@ impl Service {
         self.respond(request, Part::Process).await
     }
 
-    /// Answers a request whose body did not come whole, so that nothing can be done with it; it is logged like any other.
-    pub fn refuse(&self, head: &http::request::Parts, error: Error) -> Response<Body> {
-        let seen = Seen::of(
-            &head.method,
-            &head.uri,
-            &head.headers,
-            &self.authority.config,
-        );
-        self.finish(&seen, Err(error))
+    /// Answers a request that the host cannot hand over, or cannot answer as the service did; it is logged like any other.
+    pub fn refuse(&self, seen: impl Into<Seen>, error: Error) -> Response<Body> {
+        finish(Some(&self.authority.config), &seen.into(), Err(error))
     }
 
     async fn respond(&self, request: Request<Bytes>, part: Part) -> Response<Body> {
-        let seen = Seen::of(
-            request.method(),
-            request.uri(),
-            request.headers(),
-            &self.authority.config,
-        );
+        let seen = Seen::from(&request);
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
             .await;
-        let result = routed.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        self.finish(&seen, result)
-    }
-
-    /// What is common to all answers, and the one line of the log.
-    fn finish(&self, seen: &Seen, result: Result<Response<Body>, Error>) -> Response<Body> {
-        let id = request_id::new();
-        let (mut response, failure) = match result {
-            Ok(response) => (response, None),
-            Err(error) => (error_answer(&error, &id, seen), Some(error)),
-        };
-        let answer = response.headers_mut();
-        set(answer, REQUEST_ID, &id);
-        set(answer, header::SERVER, "mogr");
-        set(
-            answer,
-            header::DATE,
-            &httpdate::fmt_http_date(SystemTime::now()),
-        );
-        set(answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-        cors::annotate(
-            &self.authority.config.cors,
-            &seen.method,
-            &seen.headers,
-            answer,
-        );
-        macro_rules! log {
-            ($level:ident) => {
-                tracing::$level!(
-                    request_id = id,
-                    method = %seen.method,
-                    path = seen.path,
-                    status = response.status().as_u16(),
-                    code = failure.as_ref().map(|error| error.answer().code),
-                    error = failure.as_ref().map(|error| chain(error)),
-                    bytes = response.body().len(),
-                    ms = seen.started.elapsed().as_millis() as u64,
-                    "request"
-                )
-            };
-        }
-        // The caller's mistakes are not the operator's business.
-        if failure.as_ref().is_none_or(Error::is_callers) {
-            log!(info);
-        } else {
-            log!(error);
-        }
-        response
+        let result = routed.unwrap_or_else(|panic| Err(Error::panicked(panic.as_ref())));
+        finish(Some(&self.authority.config), &seen, result)
     }
 
     async fn route(&self, request: Request<Bytes>, part: Part) -> Result<Response<Body>, Error> {
@@ -273,7 +181,7 @@ impl Service {
         let result = AssertUnwindSafe(work)
             .catch_unwind()
             .await
-            .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+            .unwrap_or_else(|panic| Err(Error::panicked(panic.as_ref())));
         let result = result.map_err(|error| UploadError::from(self.timed(error)));
         if let Err(UploadError::Permanent { code, message }) = &result
             && self.authority.config.upload.error_markers
@@ -282,63 +190,4 @@ impl Service {
         }
         result
     }
-}
-
-/// A panic as the error that it is answered with.
-pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("a panic");
-    Error::Internal(text.to_owned().into())
-}
-
-/// The XML answer of a failure, all five nodes filled.
-fn error_answer(error: &Error, id: &str, seen: &Seen) -> Response<Body> {
-    let Seen { host, path, .. } = seen;
-    let answer = error.answer();
-    let message = if answer.status == StatusCode::INTERNAL_SERVER_ERROR {
-        "an internal error; the service's log says more under this request id".to_owned()
-    } else {
-        error.to_string()
-    };
-    let mut writer = Writer::new("Error");
-    writer.leaf("Code", answer.code).leaf("Message", message);
-    if let Error::Signature(auth::Error::Mismatch(mismatch)) = error {
-        writer
-            .leaf("StringToSign", &mismatch.string_to_sign)
-            .leaf("FormatString", &mismatch.format_string);
-    }
-    let resource = match error.resource() {
-        Some(key) => format!("{host}/{key}"),
-        None => format!("{host}{path}"),
-    };
-    writer
-        .leaf("Resource", resource)
-        .leaf("RequestId", id)
-        .leaf("TraceId", id);
-    let text = writer.finish();
-    let mut response = Response::new(Body::Empty);
-    *response.status_mut() = answer.status;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/xml"),
-    );
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(number) = answer.number
-        && seen.has_rule
-        && matches!(seen.method, Method::GET | Method::HEAD)
-    {
-        set(headers, ERROR_NUMBER, &number.to_string());
-    }
-    if let Some(seconds) = error.retry_after() {
-        set(headers, header::RETRY_AFTER, &seconds.to_string());
-    }
-    set(headers, header::CONTENT_LENGTH, &text.len().to_string());
-    if seen.method != Method::HEAD {
-        *response.body_mut() = text.into();
-    }
-    response
 }

@@ -175,7 +175,7 @@ pub(crate) async fn prepare(
 pub(crate) async fn to_bytes(made: Made, limit: u64, timer: &Timer) -> Result<Bytes, Error> {
     if let Some(bytes) = made.prepared.bytes() {
         if bytes.len() as u64 > limit {
-            return Err(Error::AnswerTooLarge { limit });
+            return Err(Error::answer_too_large(limit));
         }
         return Ok(bytes.clone());
     }
@@ -189,7 +189,7 @@ pub(crate) async fn to_bytes(made: Made, limit: u64, timer: &Timer) -> Result<By
         };
         match made.prepared.write(&watch, &mut out) {
             Ok(_) => Ok(out.bytes.into()),
-            Err(_) if out.exceeded => Err(Error::AnswerTooLarge { limit }),
+            Err(_) if out.exceeded => Err(Error::answer_too_large(limit)),
             Err(error) => Err(error.into()),
         }
     })

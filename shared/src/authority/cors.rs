@@ -80,17 +80,14 @@ pub(crate) fn may_come(rules: &[Cors], method: &Method, headers: &HeaderMap) -> 
 pub(crate) fn annotate(
     rules: &[Cors],
     method: &Method,
-    headers: &HeaderMap,
+    origin: Option<&HeaderValue>,
     answer: &mut HeaderMap,
 ) {
     if rules.is_empty() {
         return;
     }
     answer.append(header::VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = headers
-        .get(header::ORIGIN)
-        .and_then(|origin| origin.to_str().ok())
-    else {
+    let Some(origin) = origin.and_then(|origin| origin.to_str().ok()) else {
         return;
     };
     if let Some(rule) = rules

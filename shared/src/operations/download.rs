@@ -201,7 +201,7 @@ async fn original(
     if let Some(limit) = call.front.response_limit
         && stored.info.size > limit
     {
-        return Err(Error::AnswerTooLarge { limit });
+        return Err(Error::answer_too_large(limit));
     }
     if call.method != Method::HEAD {
         *response.body_mut() = Body::Stream {

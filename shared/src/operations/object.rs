@@ -47,7 +47,7 @@ pub(crate) async fn get(service: &Service, call: &Call) -> Result<Response<Body>
     if let (Some(limit), Some(len)) = (call.front.response_limit, response.body().len())
         && len > limit
     {
-        return Err(Error::AnswerTooLarge { limit });
+        return Err(Error::answer_too_large(limit));
     }
     for (name, value) in overrides {
         response.headers_mut().insert(name, value);

@@ -20,12 +20,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 pub use lambda_runtime::Error as RuntimeError;
 use lambda_runtime::{FunctionResponse, LambdaEvent, service_fn};
 use serde_json::Value;
 use shared::storage;
-use shared::{Body, Front, Service};
+use shared::{Body, Front, Seen, Service};
 
 use answer::Chunks;
 pub use answer::buffered;
@@ -107,10 +107,13 @@ where
     let started = Mode::from_env().and_then(|mode| Ok((mode, configuration::service()?)));
     let (mode, (service, buckets)) = refuse(started).await?;
     let service = Arc::new(service);
-    run(mode, Buckets::ask(buckets), move |request| {
-        operation(Arc::clone(&service), request)
-    })
-    .await
+    let host = Host {
+        mode,
+        buckets: Buckets::ask(buckets),
+        refuse: |seen: &Seen, error| service.refuse(seen.clone(), error),
+        operation: |request| operation(Arc::clone(&service), request),
+    };
+    run(host).await
 }
 
 /// The function `upload`.
@@ -144,123 +147,162 @@ where
     F: Fn(Request<Bytes>) -> R,
     R: Future<Output = Response<Body>>,
 {
-    run(mode, Buckets::default(), operation).await
+    let host = Host {
+        mode,
+        buckets: Buckets::default(),
+        refuse: shared::refuse,
+        operation,
+    };
+    run(host).await
 }
 
-async fn run<F, R>(mode: Mode, buckets: Buckets, operation: F) -> Result<(), RuntimeError>
+/// What answers the events of a front.
+struct Host<F, G> {
+    mode: Mode,
+    buckets: Buckets,
+    /// Carries out a request.
+    operation: F,
+    /// Writes the Error document.
+    refuse: G,
+}
+
+async fn run<F, G, R>(host: Host<F, G>) -> Result<(), RuntimeError>
 where
     F: Fn(Request<Bytes>) -> R,
+    G: Fn(&Seen, shared::Error) -> Response<Body>,
     R: Future<Output = Response<Body>>,
 {
-    let (buckets, operation) = (&buckets, &operation);
+    let host = &host;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        reply(mode, buckets, operation, event)
+        reply(host, event)
     }))
     .await
 }
 
-async fn reply<F, R>(
-    mode: Mode,
-    buckets: &Buckets,
-    operation: &F,
-    event: LambdaEvent<Value>,
-) -> Result<Reply, RuntimeError>
+async fn reply<F, G, R>(host: &Host<F, G>, event: LambdaEvent<Value>) -> Result<Reply, RuntimeError>
 where
     F: Fn(Request<Bytes>) -> R,
+    G: Fn(&Seen, shared::Error) -> Response<Body>,
     R: Future<Output = Response<Body>>,
 {
     let LambdaEvent { payload, context } = event;
     let mut entry = Entry::new(&context.request_id);
-    let id = context.request_id.as_str();
-    let deadline = deadline(context.deadline);
+    let mode = host.mode;
     let head = front::is_head(&payload);
-    let (kind, multi_value, mut response) = match front::read(payload, mode.path_encoding) {
+    let (kind, multi_value, seen, answered) = match front::read(payload, mode.path_encoding) {
         Ok(Arrived {
             kind,
             multi_value,
             mut request,
             client,
         }) => {
-            let limit = kind.buffered_limit();
-            let found = request.body().len() as u64;
             request.extensions_mut().insert(Front {
                 client,
-                response_limit: (!mode.stream).then_some(limit),
-                deadline: Some(deadline),
+                response_limit: (!mode.stream).then_some(kind.buffered_limit()),
+                deadline: Some(deadline(context.deadline)),
             });
-            let work = AssertUnwindSafe(crate::deadline::within(deadline, operation(request)));
-            let response = if let Some(wrong) = buckets.known_wrong() {
-                misconfigured(wrong, id)
-            } else if found > limit {
-                too_large(found, limit, id)
-            } else {
-                let answered = work.catch_unwind().await;
-                let response = answered.unwrap_or_else(|_| panicked(id));
-                // What failed may have failed for want of its bucket, which S3 does not say of a HEAD.
-                let failed = response.status().as_u16() >= 400;
-                match if failed { buckets.wrong().await } else { None } {
-                    Some(wrong) => misconfigured(wrong, id),
-                    None => response,
-                }
-            };
-            (kind, multi_value, response)
+            let seen = Seen::from(&request);
+            (
+                kind,
+                multi_value,
+                seen,
+                carry_out(host, kind, request).await,
+            )
         }
         Err(Refused::Bad {
             kind,
             multi_value,
             why,
         }) => {
-            let refused = refusal(StatusCode::BAD_REQUEST, "InvalidRequest", why, id);
-            (kind, multi_value, refused)
+            let refused = Err(shared::Error::Unreadable(why));
+            (kind, multi_value, Seen::nothing(), refused)
         }
         Err(refused @ Refused::NotHttp(_)) => return Err(refused.into()),
     };
-    if mode.stream
-        && let Some(found) = response.body().len()
-        && found > STREAM_LIMIT
-    {
-        response = answer_too_large(STREAM_LIMIT, "ask for it in parts with Range", id);
-    }
-    if head {
-        *response.body_mut() = Body::Empty;
-    }
+    let refuse = |error| (host.refuse)(&seen, error);
     if mode.stream {
+        let mut response = answered.and_then(bounded).unwrap_or_else(refuse);
+        if head {
+            *response.body_mut() = Body::Empty;
+        }
         entry.status(response.status());
         entry.write(response.body().len());
         return Ok(FunctionResponse::StreamingResponse(answer::streamed(
             response,
         )));
     }
-    let collected = crate::deadline::within(deadline, collect(kind, response, id)).await;
+    let mut response = answered.unwrap_or_else(refuse);
+    if head {
+        *response.body_mut() = Body::Empty;
+    }
+    let collected = match collect(kind, response).await {
+        Ok(collected) => collected,
+        Err(error) => refuse(error).map(full),
+    };
     entry.status(collected.status());
     let answer = answer::buffered(kind, multi_value, collected);
     entry.write(answer["body"].as_str().map(|body| body.len() as u64));
     Ok(FunctionResponse::BufferedResponse(answer))
 }
 
+/// What the operation answers, if the request can be handed to it and its buckets are there.
+async fn carry_out<F, G, R>(
+    host: &Host<F, G>,
+    kind: Kind,
+    request: Request<Bytes>,
+) -> Result<Response<Body>, shared::Error>
+where
+    F: Fn(Request<Bytes>) -> R,
+    R: Future<Output = Response<Body>>,
+{
+    let misconfigured = |wrong: &str| shared::Error::Misconfigured(wrong.to_owned().into());
+    if let Some(wrong) = host.buckets.known_wrong() {
+        return Err(misconfigured(wrong));
+    }
+    let limit = kind.buffered_limit();
+    if request.body().len() as u64 > limit {
+        // Lambda itself refuses bodies not much larger, without saying what to do instead.
+        return Err(shared::Error::EntityTooLarge {
+            limit,
+            way_out: "put it directly into the bucket with a presigned S3 PUT, where the upload function works on it",
+        });
+    }
+    let work = async { (host.operation)(request).await };
+    let answered = AssertUnwindSafe(work).catch_unwind().await;
+    let response = answered.map_err(|panic| shared::Error::panicked(panic.as_ref()))?;
+    // What failed may have failed for want of its bucket, which S3 does not say of a HEAD.
+    if response.status().as_u16() >= 400
+        && let Some(wrong) = host.buckets.wrong().await
+    {
+        return Err(misconfigured(wrong));
+    }
+    Ok(response)
+}
+
+/// An answer that Lambda streams to its end, as far as its length is known: it would cut a longer one off.
+fn bounded(response: Response<Body>) -> Result<Response<Body>, shared::Error> {
+    match response.body().len() {
+        Some(found) if found > STREAM_LIMIT => Err(shared::Error::AnswerTooLarge {
+            limit: STREAM_LIMIT,
+            way_out: "ask for it in parts with Range",
+        }),
+        _ => Ok(response),
+    }
+}
+
 /// The whole answer in one; a body that breaks off, or is larger than the service was told it may be, is an error yet.
-async fn collect(kind: Kind, response: Response<Body>, id: &str) -> Response<Bytes> {
+async fn collect(kind: Kind, response: Response<Body>) -> Result<Response<Bytes>, shared::Error> {
     let (parts, body) = response.into_parts();
     let limit = kind.buffered_limit();
     let work = AssertUnwindSafe(body.collect(limit)).catch_unwind().await;
     match work {
-        Ok(Ok(bytes)) => Response::from_parts(parts, bytes),
-        Ok(Err(storage::Error::TooManyBytes { .. })) => {
-            let way_out = "ask for it through the streaming endpoint, or for less at once";
-            answer_too_large(limit, way_out, id).map(full)
-        }
-        Ok(Err(error)) => {
-            tracing::error!(request_id = id, %error, "an answer broke off in the middle");
-            let code = "ServiceUnavailable";
-            let response = refusal(
-                StatusCode::SERVICE_UNAVAILABLE,
-                code,
-                "the object could not be read to its end",
-                id,
-            );
-            response.map(full)
-        }
-        Err(_) => panicked(id).map(full),
+        Ok(Ok(bytes)) => Ok(Response::from_parts(parts, bytes)),
+        Ok(Err(storage::Error::TooManyBytes { .. })) => Err(shared::Error::AnswerTooLarge {
+            limit,
+            way_out: "ask for it through the streaming endpoint, or for less at once",
+        }),
+        Ok(Err(error)) => Err(shared::Error::AnswerBroke(error)),
+        Err(panic) => Err(shared::Error::panicked(panic.as_ref())),
     }
 }
 
@@ -269,69 +311,6 @@ fn full(body: Body) -> Bytes {
         Body::Full(bytes) => bytes,
         _ => Bytes::new(),
     }
-}
-
-fn panicked(id: &str) -> Response<Body> {
-    tracing::error!(request_id = id, "a panic; the function lives on");
-    refusal(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "InternalError",
-        "the request could not be answered",
-        id,
-    )
-}
-
-/// The operator's mistake: the client is told no more of it than that.
-fn misconfigured(wrong: &str, id: &str) -> Response<Body> {
-    tracing::error!(request_id = id, "{wrong}");
-    refusal(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        "InternalError",
-        "the configuration of this endpoint is refused; its log says why",
-        id,
-    )
-}
-
-/// Lambda would cut it off, or answer 502.
-fn answer_too_large(limit: u64, way_out: &str, id: &str) -> Response<Body> {
-    let message = format!(
-        "the answer is larger than the {limit} bytes that fit through this endpoint; {way_out}"
-    );
-    refusal(StatusCode::BAD_REQUEST, "EntityTooLarge", &message, id)
-}
-
-/// Lambda itself refuses bodies not much larger, without saying what to do instead.
-fn too_large(found: u64, limit: u64, id: &str) -> Response<Body> {
-    let message = format!(
-        "the body has {found} bytes; at most {limit} fit through this endpoint; put it directly into the bucket with a \
-         presigned S3 PUT, where the upload function works on it"
-    );
-    refusal(StatusCode::BAD_REQUEST, "EntityTooLarge", &message, id)
-}
-
-/// An answer for what does not reach the service. All five nodes are filled, as SDKs need them.
-fn refusal(status: StatusCode, code: &str, message: &str, id: &str) -> Response<Body> {
-    let xml = format!(
-        "<?xml version='1.0' encoding='utf-8' ?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
-         <Resource>/</Resource><RequestId>{id}</RequestId><TraceId>{id}</TraceId></Error>"
-    );
-    let length = xml.len();
-    let mut response = Response::new(Body::from(xml));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert("content-length", length.into());
-    headers.insert(
-        "content-type",
-        http::HeaderValue::from_static("application/xml"),
-    );
-    headers.insert("cache-control", http::HeaderValue::from_static("no-store"));
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        headers.insert("retry-after", http::HeaderValue::from_static("1"));
-    }
-    if let Ok(id) = http::HeaderValue::from_str(id) {
-        headers.insert("x-cos-request-id", id);
-    }
-    response
 }
 
 /// When work has to end so that there is time to say so: a tenth before Lambda's own end, or a second and a half.
@@ -354,4 +333,134 @@ async fn refuse<T>(started: Result<T, Error>) -> Result<T, Error> {
         journal::init_error(&error.to_string()).await;
     }
     started
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use futures_util::{StreamExt, stream};
+    use serde_json::json;
+    use shared::config::Outside;
+    use shared::storage::{ByteStream, Error as StorageError, Folder};
+
+    fn service() -> Service {
+        let text = r#"
+            [[bucket]]
+            name = "examples-1250000000"
+            folder = "."
+            hosts = ["mogr.example.com"]
+            [[cors]]
+            origins = ["https://www.example.com"]
+            methods = ["GET", "PUT"]
+        "#;
+        let outside = Outside {
+            env: &|_| None,
+            file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let config = shared::Config::parse(text, &outside).expect("the text above is right");
+        let folder = std::env::temp_dir();
+        Service::new(config, |_| {
+            Ok(Arc::new(Folder::open(&folder).expect("a folder")))
+        })
+        .expect("a service")
+    }
+
+    fn event(method: &str, body: &str) -> Value {
+        json!({
+            "version": "2.0",
+            "rawPath": "/a.jpg",
+            "rawQueryString": "imageMogr2/interlace/1",
+            "headers": { "host": "mogr.example.com", "origin": "https://www.example.com" },
+            "requestContext": { "domainName": "mogr.example.com", "http": { "method": method, "path": "/a.jpg" } },
+            "body": body,
+        })
+    }
+
+    /// What a function answers whose operation gives `body`, or panics without one.
+    async fn answered(event: Value, body: Option<fn() -> Body>) -> Value {
+        let service = service();
+        let host = Host {
+            mode: Mode {
+                stream: false,
+                path_encoding: PathEncoding::Auto,
+            },
+            buckets: Buckets::default(),
+            operation: |_| async move { Response::new(body.expect("asked to panic")()) },
+            refuse: |seen: &Seen, error| service.refuse(seen.clone(), error),
+        };
+        match reply(
+            &host,
+            LambdaEvent::new(event, lambda_runtime::Context::default()),
+        )
+        .await
+        {
+            Ok(FunctionResponse::BufferedResponse(answer)) => answer,
+            _ => panic!("not buffered"),
+        }
+    }
+
+    /// Holds a refusal to what all answers of the service have.
+    #[track_caller]
+    fn is_document(answer: &Value, status: u16, code: &str, resource: &str) {
+        let body = answer["body"].as_str().expect("a text");
+        assert_eq!(answer["statusCode"], status, "{body}");
+        let headers = &answer["headers"];
+        let id = headers["x-cos-request-id"].as_str().expect("a request id");
+        for part in [
+            format!("<Code>{code}</Code>"),
+            format!("<Resource>{resource}</Resource>"),
+            format!("<RequestId>{id}</RequestId><TraceId>{id}</TraceId>"),
+        ] {
+            assert!(body.contains(&part), "no {part} in {body}");
+        }
+        for (name, value) in [
+            ("content-type", "application/xml"),
+            ("cache-control", "no-store"),
+            ("server", "mogr"),
+            ("x-content-type-options", "nosniff"),
+        ] {
+            assert_eq!(headers[name], value, "{name}");
+        }
+        assert!(headers["date"].is_string());
+        assert_eq!(headers["content-length"], body.len().to_string());
+    }
+
+    #[tokio::test]
+    async fn refusals_of_a_function_are_those_of_the_service() {
+        let resource = "mogr.example.com/a.jpg";
+        let well = || Body::from("well".to_owned());
+        let large = "x".repeat(5 << 20);
+        let origin = "access-control-allow-origin";
+
+        let answer = answered(event("PUT", &large), Some(well)).await;
+        is_document(&answer, 400, "EntityTooLarge", resource);
+        assert!(
+            answer["body"]
+                .as_str()
+                .is_some_and(|body| body.contains("presigned"))
+        );
+        assert_eq!(answer["headers"][origin], "https://www.example.com");
+
+        let answer = answered(event("GET", ""), None).await;
+        is_document(&answer, 500, "InternalError", resource);
+        assert_eq!(answer["headers"][origin], "https://www.example.com");
+
+        let broken = || Body::Stream {
+            stream: ByteStream::new(
+                stream::once(async { Err(StorageError::Unavailable("gone".to_owned())) }).boxed(),
+            ),
+            len: None,
+        };
+        let answer = answered(event("GET", ""), Some(broken)).await;
+        is_document(&answer, 503, "ServiceUnavailable", resource);
+        assert_eq!(answer["headers"]["retry-after"], "2");
+
+        let long = || Body::from("x".repeat(5 << 20));
+        let answer = answered(event("GET", ""), Some(long)).await;
+        is_document(&answer, 400, "EntityTooLarge", resource);
+
+        let answer = answered(event("no method", ""), Some(well)).await;
+        is_document(&answer, 400, "InvalidRequest", "/");
+    }
 }
