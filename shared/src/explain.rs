@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Instant;
 
 use auth::explain::Pasted;
 use auth::policy::{Action, Decision};
@@ -186,6 +187,8 @@ fn explain_request(
         place,
         caller,
         now,
+        // Nothing of it is carried out.
+        deadline: Instant::now(),
     };
     told.take(refuse_uncovered(&call));
     if let Some(operation) = told.take(Operation::of(&call)) {

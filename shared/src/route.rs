@@ -2,6 +2,7 @@
 //! comes of it is answered.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -19,6 +20,7 @@ use crate::error::Error;
 use crate::operations::trigger::{UploadError, Uploaded};
 use crate::operations::{download, list, multipart, object, process, trigger};
 use crate::service::Service;
+use crate::storage::deadline::{within, within_until};
 use crate::wire::body::Body;
 use crate::work::{self, Timer};
 
@@ -91,6 +93,8 @@ impl Service {
         let place = hosts::find(&self.authority.config, &host, raw_path, Asked::ByRequest)
             .map_err(Error::NoBucket)?;
         let now = now();
+        let end = front.deadline;
+        let deadline = work::deadline(self.authority.config.limits.deadline_seconds, end);
         let caller = self.authority.authenticate(
             &parts.method,
             raw_path,
@@ -113,9 +117,10 @@ impl Service {
             place,
             caller,
             now,
+            deadline,
         };
         refuse_uncovered(&call)?;
-        self.operate(&call).await
+        within_until(deadline, end, self.operate(&call)).await
     }
 
     /// Carries out what the request asks for, once its caller is allowed to.
@@ -147,7 +152,8 @@ impl Service {
         }
     }
 
-    /// Runs the rules that belong to a new object, and stores the results.
+    /// Runs the rules that belong to a new object, and stores the results. `end` is when whatever runs the service will end
+    /// it.
     ///
     /// # Errors
     ///
@@ -156,7 +162,7 @@ impl Service {
     pub async fn upload(
         &self,
         created: &Created,
-        deadline: Option<std::time::Instant>,
+        end: Option<Instant>,
     ) -> Result<Uploaded, UploadError> {
         let Some((bucket, key)) = self.authority.place_of(created) else {
             return Ok(Uploaded {
@@ -173,11 +179,10 @@ impl Service {
                 ..Uploaded::default()
             });
         }
-        let timer = Timer::new(work::deadline(
-            self.authority.config.limits.deadline_seconds,
-            deadline,
-        ));
+        let deadline = work::deadline(self.authority.config.limits.deadline_seconds, end);
+        let timer = Timer::new(deadline);
         let work = trigger::run(self, bucket, &key, created.version.as_ref(), &timer);
+        let work = within_until(deadline, end, work);
         let result = AssertUnwindSafe(work)
             .catch_unwind()
             .await
@@ -186,7 +191,11 @@ impl Service {
         if let Err(UploadError::Permanent { code, message }) = &result
             && self.authority.config.upload.error_markers
         {
-            trigger::mark_error(self, bucket, &key, code, message).await;
+            let marked = trigger::mark_error(self, bucket, &key, code, message);
+            match end {
+                Some(end) => within(end, marked).await,
+                None => marked.await,
+            }
         }
         result
     }

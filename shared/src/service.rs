@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::authority::call::Call;
 use crate::authority::{Authority, warnings};
 use crate::causes;
 use crate::config::{self, Config};
 use crate::error::Error;
 use crate::storage::{self, Storage};
-use crate::work::{self, Gate, Timer};
+use crate::work::Gate;
 
 /// The three modes over the configured buckets.
 pub struct Service {
@@ -55,13 +54,6 @@ impl Service {
 
     pub(crate) fn storage(&self, bucket: usize) -> &Arc<dyn Storage> {
         &self.storages[bucket]
-    }
-
-    pub(crate) fn timer(&self, call: &Call) -> Timer {
-        Timer::new(work::deadline(
-            self.authority.config.limits.deadline_seconds,
-            call.front.deadline,
-        ))
     }
 
     /// Says how long was allowed where the time was over.

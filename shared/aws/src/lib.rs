@@ -2,7 +2,6 @@
 //! requests and back (feature `lambda`).
 
 #[cfg(feature = "s3")]
-pub mod deadline;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 #[cfg(feature = "s3")]

@@ -296,7 +296,7 @@ async fn gives_up_at_the_deadline() {
     let (storage, server) = playing(&[SLOW_DOWN]).await;
     let begun = Instant::now();
     let limit = begun + Duration::from_millis(600);
-    let result = aws::deadline::within(limit, read(&storage)).await;
+    let result = storage::deadline::within(limit, read(&storage)).await;
     assert!(matches!(result, Err(Error::Unavailable(_))), "{result:?}");
     assert!(
         begun.elapsed() < Duration::from_secs(3),
@@ -328,7 +328,7 @@ async fn a_body_that_drips_ends_at_the_deadline() {
     let storage = S3::new(s3_client(&endpoint), "bucket", "");
     let begun = Instant::now();
     let get = async { storage.get(&key("k"), GetOptions::default()).await };
-    let object = aws::deadline::within(begun + Duration::from_millis(600), get)
+    let object = storage::deadline::within(begun + Duration::from_millis(600), get)
         .await
         .unwrap();
     let read = tokio::time::timeout(Duration::from_secs(10), object.body.collect(100_000)).await;

@@ -38,6 +38,8 @@ pub(crate) struct Call {
     pub(crate) caller: Caller,
     /// When it came, in seconds since 1970.
     pub(crate) now: u64,
+    /// When its work has to end.
+    pub(crate) deadline: Instant,
 }
 
 impl Call {

@@ -139,7 +139,7 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Bytes of a PUT that is stored as it is, or of one part.
     pub put_bytes: u64,
-    /// Seconds that processing may take.
+    /// Seconds that the work of a request may take: the storage's part and the processing, but not the way of the answer.
     pub deadline_seconds: u64,
     /// Requests processed at once; more wait.
     pub concurrency: usize,

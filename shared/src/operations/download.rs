@@ -58,7 +58,7 @@ async fn render(
     rule: &Rule,
     names: &[SourceName],
 ) -> Result<Response<Body>, Error> {
-    let timer = service.timer(call);
+    let timer = Timer::new(call.deadline);
     // A condition that holds is answered without a wait, and without a source being opened.
     if conditions::are_given(&call.headers) {
         let (etag, last_modified, said) = sources::head(service, names, rule).await?;

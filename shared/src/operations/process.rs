@@ -35,7 +35,7 @@ pub(crate) async fn put(service: &Service, call: &Call) -> Result<Response<Body>
     let overwrites = jobs
         .iter()
         .any(|job| job.is_target(call.place.bucket, &key));
-    let timer = service.timer(call);
+    let timer = Timer::new(call.deadline);
     let storage = service.storage(call.place.bucket);
     let content_type = options.attributes.content_type.clone();
     let source = Source {
@@ -89,7 +89,7 @@ pub(crate) async fn stored(service: &Service, call: &Call) -> Result<Response<Bo
     let key = call.key()?;
     let document = service.authority.pic_operations(call)?;
     let jobs = service.authority.jobs_of_stored(call, &document, &key)?;
-    let timer = service.timer(call);
+    let timer = Timer::new(call.deadline);
     let name = SourceName {
         bucket: call.place.bucket,
         key: key.clone(),
@@ -151,7 +151,7 @@ pub(crate) async fn complete_multipart(
         None => Vec::new(),
     };
     let storage = service.storage(call.place.bucket);
-    let timer = service.timer(call);
+    let timer = Timer::new(call.deadline);
     if !jobs.is_empty() {
         // Known before the upload ends, so that one that is too large for its rules stays open.
         let listed = storage.list_parts(&key, upload).await?;

@@ -7,6 +7,7 @@ mod checksum;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod date;
+pub mod deadline;
 mod folder;
 mod key;
 

@@ -4,6 +4,7 @@ mod animate;
 mod authority;
 mod bounds;
 mod coverage;
+mod deadline;
 mod explain;
 mod interlace;
 mod modes;

@@ -132,7 +132,7 @@ pub async fn upload() -> Result<(), RuntimeError> {
         }
         let deadline = deadline(event.context.deadline);
         let messages = trigger::read(&event.payload);
-        crate::deadline::within(deadline, uploads::run(service, messages, deadline)).await
+        uploads::run(service, messages, deadline).await
     }))
     .await
 }

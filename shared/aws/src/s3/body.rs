@@ -3,7 +3,7 @@
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use bytes::Bytes;
 use futures_util::stream;
-use storage::{ByteStream, ETag, Error, ObjectKey, Version};
+use storage::{ByteStream, ETag, Error, ObjectKey, Version, deadline};
 use tokio::time::Instant;
 
 use super::bucket::S3;
@@ -23,8 +23,9 @@ struct Rest {
     end: u64,
     body: SdkStream,
     resumes: u32,
-    /// Of the work that asked for the body. It is often read after that work has ended, with the answer on its way.
-    deadline: Option<Instant>,
+    /// When whatever runs the work that asked for the body will be ended. The body is often read after that work, with the
+    /// answer on its way.
+    last: Option<Instant>,
 }
 
 /// The bytes `next..end` of the object, of which `body` is the answer at hand.
@@ -45,14 +46,17 @@ pub(super) fn stream(
         end,
         body,
         resumes: RESUMES,
-        deadline: crate::deadline::set(),
+        last: deadline::end().map(Instant::from_std),
     };
     ByteStream::new(stream::try_unfold(rest, step))
 }
 
 async fn step(mut rest: Rest) -> Result<Option<(Bytes, Rest)>, Error> {
     loop {
-        let end = rest.deadline.unwrap_or_else(crate::deadline::current);
+        let end = match rest.last {
+            Some(last) if deadline::of_work().is_none() => last,
+            _ => Instant::from_std(deadline::current()),
+        };
         let read = tokio::time::timeout_at(end, rest.body.next()).await;
         let broken = match read {
             Err(_) => {

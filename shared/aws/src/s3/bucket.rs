@@ -8,7 +8,7 @@ use super::error::About;
 /// An S3 bucket, or the part of it under a prefix.
 ///
 /// - A call that S3 refuses for now (503, timeouts, broken connections) is tried again until the
-///   [deadline](crate::deadline) of the task, then it is [`Error::Unavailable`].
+///   [deadline](storage::deadline) of the task, then it is [`Error::Unavailable`].
 /// - S3 answers 403 for a key that is not there unless the role has `s3:ListBucket`: give it that, or [`Error::NotFound`]
 ///   is told as [`Error::Denied`].
 /// - `ETag`s are S3's: the MD5 of the bytes, but not for multipart uploads or with KMS keys.

@@ -14,7 +14,7 @@ use super::error::Failure;
 pub(super) fn within<T, E>(
     call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
 ) -> impl Future<Output = Result<T, Failure<E>>> {
-    until(crate::deadline::current(), call)
+    until(storage::deadline::current().into(), call)
 }
 
 /// The answer, unless `deadline` comes first.
