@@ -8,6 +8,8 @@ mod checksum;
 pub mod conformance;
 mod date;
 pub mod deadline;
+#[cfg(feature = "faults")]
+pub mod faults;
 mod folder;
 mod key;
 

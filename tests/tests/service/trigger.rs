@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use service_tests::jpeg;
 use shared::config::{Location, Outside};
-use shared::storage::{
-    Attributes, ByteStream, ETag, Error, Folder, GetOptions, ListOptions, Listing, Object,
-    ObjectInfo, ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version,
-};
+use shared::storage::{Error, Folder, GetOptions, ObjectKey, PutOptions, Storage, Version};
 use shared::{Config, Created, Service, UploadError, Uploaded};
+use storage::faults::{Faulty, Verb};
 
 use crate::server::BUCKET;
 
@@ -30,106 +27,25 @@ enum Fault {
     IsNewer,
 }
 
-/// A folder whose reads fail.
-struct Failing(Folder, Fault);
-
-#[async_trait]
-impl Storage for Failing {
-    async fn head(&self, key: &ObjectKey, version: Option<&Version>) -> Result<ObjectInfo, Error> {
-        let mut info = self.0.head(key, version).await?;
-        info.version = (self.1 == Fault::IsNewer).then(|| Version("newest".to_owned()));
-        Ok(info)
-    }
-
-    async fn get(&self, key: &ObjectKey, options: GetOptions) -> Result<Object, Error> {
-        match self.1 {
-            Fault::Panics => panic!("a fault of ours"),
-            Fault::Denies => return Err(Error::Denied(key.clone())),
-            Fault::HasNoBucket => return Err(Error::NoSuchBucket("gone".to_owned())),
-            Fault::No | Fault::PanicsInBody | Fault::IsNewer => {}
+impl Fault {
+    /// The folder, failing so.
+    fn over(self, folder: Folder) -> Faulty {
+        let storage = Faulty::new(folder);
+        match self {
+            Self::No => {}
+            Self::Panics => storage.fail(Verb::Get, usize::MAX, |_| panic!("a fault of ours")),
+            Self::PanicsInBody => {
+                storage.fail(Verb::Read, usize::MAX, |_| panic!("a fault of ours"));
+            }
+            Self::Denies => storage.fail(Verb::Get, usize::MAX, |key| {
+                Error::Denied(key.expect("a get has a key").clone())
+            }),
+            Self::HasNoBucket => storage.fail(Verb::Get, usize::MAX, |_| {
+                Error::NoSuchBucket("gone".to_owned())
+            }),
+            Self::IsNewer => storage.tell_version(Version("newest".to_owned())),
         }
-        let options = GetOptions {
-            version: None,
-            ..options
-        };
-        let mut object = self.0.get(key, options).await?;
-        if self.1 == Fault::PanicsInBody {
-            let broken = std::iter::once_with(|| panic!("a fault of ours"));
-            object.body = ByteStream::new(futures_util::stream::iter(broken));
-        }
-        Ok(object)
-    }
-
-    async fn put(
-        &self,
-        key: &ObjectKey,
-        body: Bytes,
-        options: PutOptions,
-    ) -> Result<ObjectInfo, Error> {
-        self.0.put(key, body, options).await
-    }
-
-    async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
-        self.0.delete(key).await
-    }
-
-    async fn list(&self, options: ListOptions) -> Result<Listing, Error> {
-        self.0.list(options).await
-    }
-
-    async fn copy(
-        &self,
-        source: &ObjectKey,
-        version: Option<&Version>,
-        target: &ObjectKey,
-        attributes: Option<Attributes>,
-        precondition: Precondition,
-    ) -> Result<ObjectInfo, Error> {
-        let copied = self
-            .0
-            .copy(source, version, target, attributes, precondition);
-        copied.await
-    }
-
-    async fn create_multipart(
-        &self,
-        key: &ObjectKey,
-        attributes: Attributes,
-    ) -> Result<UploadId, Error> {
-        self.0.create_multipart(key, attributes).await
-    }
-
-    async fn put_part(
-        &self,
-        key: &ObjectKey,
-        upload: &UploadId,
-        number: u32,
-        body: Bytes,
-    ) -> Result<ETag, Error> {
-        self.0.put_part(key, upload, number, body).await
-    }
-
-    async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error> {
-        self.0.list_parts(key, upload).await
-    }
-
-    async fn complete_multipart(
-        &self,
-        key: &ObjectKey,
-        upload: &UploadId,
-        parts: &[(u32, ETag)],
-        precondition: Precondition,
-    ) -> Result<ObjectInfo, Error> {
-        let completed = self.0.complete_multipart(key, upload, parts, precondition);
-        completed.await
-    }
-
-    async fn list_multipart(&self, prefix: &str) -> Result<Vec<OpenUpload>, Error> {
-        self.0.list_multipart(prefix).await
-    }
-
-    async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
-        self.0.abort_multipart(key, upload).await
+        storage
     }
 }
 
@@ -150,7 +66,7 @@ fn upload(fault: Fault, version: Option<&str>) -> (Result<Uploaded, UploadError>
     let service = Service::new(config, |bucket| match &bucket.location {
         Location::Folder(path) => {
             let folder = Folder::open(path).expect("a folder");
-            Ok(Arc::new(Failing(folder, fault)) as Arc<dyn Storage>)
+            Ok(Arc::new(fault.over(folder)) as Arc<dyn Storage>)
         }
         Location::S3 { .. } => unreachable!("the text above names a folder"),
     })
