@@ -10,6 +10,7 @@ mod codes;
 mod coefficients;
 mod default_tables;
 mod error;
+pub mod exif;
 mod huffman;
 mod memory;
 mod options;

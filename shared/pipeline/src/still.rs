@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use codec_gif::GifFrame;
-use codec_jpeg::{Density, Process};
+use codec_jpeg::{Density, Process, exif};
 use raster::{Frame, Orientation, Watch};
 
 use crate::color::ColorSpace;
@@ -13,7 +13,6 @@ use crate::error::Error;
 use crate::format::Format;
 use crate::limits::{Limits, Options};
 use crate::picture::{Decoded, Picture, Source};
-use crate::probe::exif;
 use crate::result::{Prepared, ResultInfo};
 
 /// The pixels of a source; of an animation those of the first image.

@@ -11,6 +11,7 @@ pub(crate) mod rate_distortion;
 use raster::X86V3;
 use raster::{Frame, Kernel, Layout, Size, Watch};
 
+use crate::codes::{APP0, APP1, APP2, EXIF, ICC, JFIF, XMP};
 use crate::coefficients::Component;
 use crate::error::Error;
 use crate::memory::{Budget, MemoryBound};
@@ -24,15 +25,6 @@ use crate::write::{WriteOptions, write};
 
 /// The largest payload of a marker segment, after its length (T.81, B.1.1.4).
 const SEGMENT_BYTES: usize = 65_533;
-
-/// What an APP2 segment of an ICC profile begins with, before its number and their count (ICC.1, B.4).
-const ICC: &[u8; 12] = b"ICC_PROFILE\0";
-
-/// What an APP1 segment of EXIF begins with (Exif 2.3, 4.5.4).
-const EXIF: &[u8; 6] = b"Exif\0\0";
-
-/// What an APP1 segment of XMP begins with (ISO 16684-3, 1.1.3).
-const XMP: &[u8; 29] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// The most bytes of [`EncodeOptions::exif`].
 pub const MAX_EXIF_BYTES: usize = SEGMENT_BYTES - EXIF.len();
@@ -237,21 +229,21 @@ fn segments(options: &EncodeOptions) -> Result<Vec<u8>, Error> {
     let ([x1, x0], [y1, y0]) = (x.max(1).to_be_bytes(), y.max(1).to_be_bytes());
     // Version 1.02, the density, no thumbnail.
     let jfif = [1, 2, unit as u8, x1, x0, y1, y0, 0, 0];
-    segment(0xE0, &[b"JFIF\0", &jfif], &mut out);
+    segment(APP0, &[JFIF, &jfif], &mut out);
     if let Some(exif) = &options.exif {
         fits("EXIF", exif, MAX_EXIF_BYTES)?;
-        segment(0xE1, &[EXIF, exif], &mut out);
+        segment(APP1, &[EXIF, exif], &mut out);
     }
     if let Some(xmp) = &options.xmp {
         fits("XMP packet", xmp, MAX_XMP_BYTES)?;
-        segment(0xE1, &[XMP, xmp], &mut out);
+        segment(APP1, &[XMP, xmp], &mut out);
     }
     if let Some(profile) = &options.icc {
         fits("ICC profile", profile, MAX_ICC_BYTES)?;
         let pieces = profile.chunks(ICC_PIECE_BYTES);
         let count = pieces.len() as u8;
         for (number, piece) in (1..=255).zip(pieces) {
-            segment(0xE2, &[ICC, &[number, count], piece], &mut out);
+            segment(APP2, &[ICC, &[number, count], piece], &mut out);
         }
     }
     Ok(out)

@@ -19,12 +19,54 @@ pub(crate) struct FrameComponent {
 pub(crate) struct FrameHeader {
     /// The second byte of its marker.
     pub(crate) marker: u8,
+    /// Bits of a sample.
+    pub(crate) precision: u8,
     pub(crate) size: Size,
     pub(crate) components: Vec<FrameComponent>,
 }
 
 impl FrameHeader {
-    /// The largest sampling factors.
+    /// Refuses what the standard does not allow in a picture, or what is not decoded here.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.precision {
+            8 => {}
+            precision @ (12 | 16) => {
+                return unsupported(format!("{precision}-bit samples; 8-bit ones are"));
+            }
+            precision => return malformed(format!("{precision}-bit samples")),
+        }
+        if self.size.width == 0 {
+            return malformed("the width is 0");
+        }
+        if self.components.len() > 4 {
+            return malformed(format!(
+                "a frame header for {} components; 1 to 4 are allowed",
+                self.components.len()
+            ));
+        }
+        for (index, component) in self.components.iter().enumerate() {
+            let FrameComponent {
+                id,
+                h,
+                v,
+                quantization,
+            } = component;
+            if !(1..=4).contains(h) || !(1..=4).contains(v) {
+                return malformed(format!("sampling factors {h}x{v}; 1 to 4 are allowed"));
+            }
+            if *quantization > 3 {
+                return malformed(format!(
+                    "quantization table {quantization}; there are 0 to 3"
+                ));
+            }
+            if self.components[..index].iter().any(|other| other.id == *id) {
+                return malformed(format!("two components with the identifier {id}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The largest sampling factors. As all that follows, of a frame that was checked.
     pub(crate) fn largest(&self) -> (u8, u8) {
         let of = |factor: fn(&FrameComponent) -> u8| self.components.iter().map(factor).max();
         (of(|c| c.h).unwrap_or(1), of(|c| c.v).unwrap_or(1))
@@ -74,61 +116,31 @@ pub(crate) struct ScanHeader {
     pub(crate) al: u8,
 }
 
+/// Takes a frame header apart (T.81, B.2.2). Whether what it says is legal is for [`FrameHeader::check`].
 pub(crate) fn read_frame(marker: u8, payload: &[u8]) -> Result<FrameHeader, Error> {
     let [precision, y1, y0, x1, x0, count, rest @ ..] = payload else {
         return malformed(format!("a frame header of {} bytes", payload.len()));
     };
-    if *precision != 8 {
-        if *precision == 12 || *precision == 16 {
-            return unsupported(format!("{precision}-bit samples; 8-bit ones are"));
-        }
-        return malformed(format!("{precision}-bit samples"));
-    }
-    let size = Size::new(
-        u32::from(u16::from_be_bytes([*x1, *x0])),
-        u32::from(u16::from_be_bytes([*y1, *y0])),
-    );
-    if size.width == 0 {
-        return malformed("the width is 0");
-    }
-    if !(1..=4).contains(count) || rest.len() != 3 * usize::from(*count) {
+    if *count == 0 || rest.len() != 3 * usize::from(*count) {
         return malformed(format!(
             "a frame header for {count} components with {} bytes for them; 1 to 4 of 3 bytes each are allowed",
             rest.len()
         ));
     }
-    let mut components: Vec<FrameComponent> = Vec::new();
-    for part in rest.chunks_exact(3) {
-        let component = FrameComponent {
-            id: part[0],
-            h: part[1] >> 4,
-            v: part[1] & 15,
-            quantization: part[2],
-        };
-        if !(1..=4).contains(&component.h) || !(1..=4).contains(&component.v) {
-            return malformed(format!(
-                "sampling factors {}x{}; 1 to 4 are allowed",
-                component.h, component.v
-            ));
-        }
-        if component.quantization > 3 {
-            return malformed(format!(
-                "quantization table {}; there are 0 to 3",
-                component.quantization
-            ));
-        }
-        if components.iter().any(|other| other.id == component.id) {
-            return malformed(format!(
-                "two components with the identifier {}",
-                component.id
-            ));
-        }
-        components.push(component);
-    }
+    let components = rest.chunks_exact(3).map(|part| FrameComponent {
+        id: part[0],
+        h: part[1] >> 4,
+        v: part[1] & 15,
+        quantization: part[2],
+    });
     Ok(FrameHeader {
         marker,
-        size,
-        components,
+        precision: *precision,
+        size: Size::new(
+            u32::from(u16::from_be_bytes([*x1, *x0])),
+            u32::from(u16::from_be_bytes([*y1, *y0])),
+        ),
+        components: components.collect(),
     })
 }
 

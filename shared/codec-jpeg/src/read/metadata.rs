@@ -2,8 +2,9 @@
 
 use raster::{Stopped, Watch};
 
+use crate::codes::EXIF;
+use crate::exif;
 use crate::options::Metadata;
-use crate::read::header::orientation;
 use crate::read::structure::{Segment, Structure};
 
 /// The APPn and COM segments to write, whole, in the order of the source: those before the first scan and those behind
@@ -46,13 +47,8 @@ fn write_essential(segment: &Segment, out: &mut Vec<u8>) {
         let mut jfif = segment.payload[..14].to_vec();
         jfif[12..].fill(0);
         write(segment.marker, &jfif, out);
-    } else if let Some(turned @ 2..) = orientation(segment) {
-        let mut exif = Vec::from(*b"Exif\0\0MM\0*\0\0\0\x08");
-        // One entry: tag, type 3 (16 bits), one value, the value; and no further directory.
-        exif.extend([
-            0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, turned, 0, 0, 0, 0, 0, 0,
-        ]);
-        write(segment.marker, &exif, out);
+    } else if let Some(alone) = segment.exif().and_then(exif::orientation_alone) {
+        write(segment.marker, &[&EXIF[..], &alone].concat(), out);
     }
 }
 

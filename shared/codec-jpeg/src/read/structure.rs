@@ -2,7 +2,7 @@
 //! here, and nothing is allocated for the picture; what can be refused from the structure is refused.
 
 use crate::bits::next_marker;
-use crate::codes::{APP0, COM, DHT, DNL, DQT, DRI, EOI, SOF3, SOS};
+use crate::codes::{APP0, APP15, COM, DHT, DNL, DQT, DRI, EOI, SOF0, SOF2, SOF3, SOI, SOS};
 use crate::error::{Error, malformed, unsupported};
 use crate::huffman::Specification;
 use crate::options::{Damage, Limits};
@@ -43,12 +43,15 @@ pub(crate) struct Structure<'a> {
     pub(crate) has_eoi: bool,
     /// False where something had to be passed over, or EOI is missing.
     pub(crate) intact: bool,
+    /// How many components are in the first scan.
+    pub(crate) first_scan: u8,
 }
 
 /// How far [`Structure::parse`] reads, and what it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// To the first scan; where the height is 0, to the DNL segment behind it.
+    /// To the first scan; where the height is 0, to the DNL segment after it. Pictures of every process and precision are
+    /// taken, and the frame is not checked.
     Header,
     /// All scans, of lossless pictures too; nothing is kept but the frame.
     Limits,
@@ -66,7 +69,7 @@ impl<'a> Structure<'a> {
         damage: Damage,
         limits: &Limits,
     ) -> Result<Self, Error> {
-        if !source.starts_with(&[0xFF, 0xD8]) {
+        if !source.starts_with(&[0xFF, SOI]) {
             return malformed("it does not begin with SOI");
         }
         let mut parser = Parser {
@@ -81,6 +84,7 @@ impl<'a> Structure<'a> {
             steps: Vec::new(),
             work: Work::default(),
             intact: true,
+            first_scan: 0,
         };
         let has_eoi = loop {
             match parser.next() {
@@ -97,6 +101,9 @@ impl<'a> Structure<'a> {
                 Err(error) => return Err(error),
             }
         };
+        if extent == Extent::Header && parser.leading.is_none() {
+            return malformed("it ends before its first scan");
+        }
         let Some(frame) = parser.frame else {
             return malformed("there is no frame header");
         };
@@ -111,6 +118,7 @@ impl<'a> Structure<'a> {
             end: parser.position,
             has_eoi,
             intact: parser.intact && has_eoi,
+            first_scan: parser.first_scan,
         })
     }
 }
@@ -134,6 +142,7 @@ struct Parser<'a, 'l> {
     steps: Vec<Step<'a>>,
     work: Work,
     intact: bool,
+    first_scan: u8,
 }
 
 impl Parser<'_, '_> {
@@ -147,12 +156,14 @@ impl Parser<'_, '_> {
         if marker == EOI {
             return Ok(Next::End { has_eoi: true });
         }
-        // RSTn and TEM have no length; outside of scans they mean nothing.
-        if matches!(marker, 0xD0..=0xD7 | 0x01) && self.damage == Damage::Keep {
+        // RSTn and TEM have no length; outside of scans they mean nothing. Nor does a second SOI.
+        let header = self.extent == Extent::Header;
+        let passed = matches!(marker, 0xD0..=0xD7 | 0x01) || header && marker == SOI;
+        if passed && self.damage == Damage::Keep {
             self.intact = false;
             return Ok(Next::Segment);
         }
-        if matches!(marker, 0xD0..=0xD8 | 0x01..=0xBF) {
+        if matches!(marker, 0xD0..=SOI | 0x01..=0xBF) && !header {
             return malformed(format!("marker FF{marker:02X} between segments"));
         }
         let Some(payload) = read_payload(self.source, &mut self.position) else {
@@ -166,13 +177,16 @@ impl Parser<'_, '_> {
         };
         let tables = self.extent != Extent::Limits;
         match marker {
-            0xC0..=0xC2 => self.begin_frame(marker, payload)?,
-            SOF3 if self.extent == Extent::Limits => self.begin_frame(marker, payload)?,
-            SOF3 => return unsupported("lossless process (SOF3)"),
-            0xC5..=0xC7 | 0xDE | 0xDF => return unsupported("hierarchical process"),
-            0xC9..=0xCC | 0xCE | 0xCF => return unsupported("arithmetic coding"),
-            0xCD => return unsupported("hierarchical process with arithmetic coding"),
-            DHT if tables => {
+            SOF0..=SOF2 => self.begin_frame(marker, payload)?,
+            SOF3 if self.extent != Extent::Whole => self.begin_frame(marker, payload)?,
+            // DHT, JPG and DAC stand among the frame headers.
+            0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF if header => {
+                self.begin_frame(marker, payload)?;
+            }
+            SOF3 | 0xC5..=0xC7 | 0xC9..=0xCF | 0xDE | 0xDF if !header => {
+                return unsupported(process(marker));
+            }
+            DHT if self.extent == Extent::Whole => {
                 let found = read_huffman(payload)?.into_iter();
                 let steps = found.map(|(class, slot, table)| Step::Huffman(class, slot, table));
                 self.steps.extend(steps);
@@ -187,9 +201,10 @@ impl Parser<'_, '_> {
                     let mcus = u16::from_be_bytes([high, low]);
                     self.steps.push(Step::RestartInterval(mcus));
                 }
+                _ if header => {}
                 _ => return malformed(format!("a DRI segment of {} bytes", payload.len())),
             },
-            APP0..=0xEF | COM if tables => self.segments.push(Segment {
+            APP0..=APP15 | COM if tables => self.segments.push(Segment {
                 marker,
                 payload,
                 end: self.position,
@@ -216,7 +231,11 @@ impl Parser<'_, '_> {
         if self.frame.is_some() {
             return malformed("more than one frame header");
         }
-        self.frame = Some(read_frame(marker, payload)?);
+        let frame = read_frame(marker, payload)?;
+        if self.extent != Extent::Header {
+            frame.check()?;
+        }
+        self.frame = Some(frame);
         Ok(())
     }
 
@@ -227,6 +246,7 @@ impl Parser<'_, '_> {
         };
         if self.leading.is_none() {
             self.leading = Some(self.segments.len());
+            self.first_scan = payload.first().copied().unwrap_or(0);
             if frame.size.height == 0 {
                 frame.size.height = height_behind(self.source, self.position);
             }
@@ -247,6 +267,16 @@ impl Parser<'_, '_> {
         }
         self.position = end;
         Ok(())
+    }
+}
+
+/// What a frame of another process, or a marker of one, is called.
+fn process(marker: u8) -> &'static str {
+    match marker {
+        SOF3 => "lossless process (SOF3)",
+        0xC5..=0xC7 | 0xDE | 0xDF => "hierarchical process",
+        0xCD => "hierarchical process with arithmetic coding",
+        _ => "arithmetic coding",
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
+use codec_jpeg::exif;
 use moxcms::Layout as Channels;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 use raster::{Frame, Layout, Size, Watch};
@@ -13,7 +14,6 @@ use crate::error::Fault;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::picture::Decoded;
-use crate::probe::exif;
 use crate::probe::png::used;
 
 /// Bytes that the decoder may take for itself: a row or two, and a color profile.

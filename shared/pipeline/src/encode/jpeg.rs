@@ -1,13 +1,12 @@
 //! One picture to a JPEG.
 
-use codec_jpeg::{EncodeOptions, Process};
+use codec_jpeg::{EncodeOptions, Process, exif};
 use raster::{Frame, Layout, Watch};
 
 use crate::color;
 use crate::error::{Error, jpeg_error};
 use crate::limits::{Limits, Options};
 use crate::picture::Decoded;
-use crate::probe::exif;
 
 /// What lies under transparent pixels of a format that has no alpha.
 pub(crate) const WHITE: [u8; 3] = [255; 3];

@@ -3,13 +3,12 @@
 pub(crate) mod jpeg;
 mod png;
 
-use codec_jpeg::Process;
+use codec_jpeg::{Process, exif};
 use raster::Watch;
 
 use crate::error::Error;
 use crate::limits::{Limits, Options};
 use crate::picture::Decoded;
-use crate::probe::exif;
 
 /// What pixels are encoded as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

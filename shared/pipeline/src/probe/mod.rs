@@ -1,7 +1,6 @@
 //! Header -> [`SourceInfo`]. Nothing sized by an image is allocated here.
 
 mod bmp;
-pub(crate) mod exif;
 mod gif;
 pub(crate) mod info;
 pub(crate) mod jpeg;

@@ -2,9 +2,9 @@
 //!
 //! Source: PNG (Third Edition), 5.3 (chunks), 11.2.1 (IHDR), 11.2.2 (PLTE), 11.3.1.1 (tRNS), 11.3.4.5 (eXIf).
 
+use codec_jpeg::exif;
 use raster::Size;
 
-use super::exif;
 use super::info::{SourceInfo, plain};
 use crate::error::Fault;
 use crate::format::Format;

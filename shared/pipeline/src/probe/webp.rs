@@ -2,9 +2,9 @@
 //!
 //! Source: RFC 9649, sections 2.5 (VP8), 2.6 (VP8L) and 2.7 (VP8X); RFC 6386, 9.1.
 
+use codec_jpeg::exif;
 use raster::Size;
 
-use super::exif;
 use super::info::{SourceInfo, plain};
 use crate::error::Fault;
 use crate::format::Format;
