@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
-use super::{
-    Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, Listing, ObjectInfo, ObjectKey,
-    Precondition, PutOptions, Storage, UploadId, Version,
-};
+use crate::error::Error;
+use crate::key::ObjectKey;
+use crate::object::{Attributes, ByteRange, ETag, ObjectInfo, UploadId, Version};
+use crate::storage::{GetOptions, ListOptions, Listing, Precondition, PutOptions, Storage};
 
 /// Runs every check.
 ///

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::sync::watch;
 
-use crate::{
-    Attributes, ByteStream, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
-    ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version,
+use crate::error::Error;
+use crate::key::ObjectKey;
+use crate::object::{Attributes, ByteStream, ETag, Object, ObjectInfo, UploadId, Version};
+use crate::storage::{
+    GetOptions, ListOptions, Listing, OpenUpload, Part, Precondition, PutOptions, Storage,
 };
 
 /// What is asked of a storage. [`Verb::Read`] is asked of an object's body, for each piece of it.

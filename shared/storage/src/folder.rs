@@ -14,9 +14,11 @@
 
 mod content_type;
 mod digest;
+mod kept;
 mod locks;
 mod multipart;
 mod place;
+mod queues;
 mod read;
 mod record;
 mod store;
@@ -34,20 +36,20 @@ use bytes::Bytes;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 
-use self::digest::Digest;
-use self::locks::Space;
-use self::place::RESERVED;
-use self::read::only_version;
-use self::store::{Store, other, within};
-use self::write::{Written, check_metadata};
-use super::{
-    Attributes, ByteStream, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
-    ObjectKey, OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version,
+use crate::error::Error;
+use crate::key::ObjectKey;
+use crate::object::{Attributes, ETag, Object, ObjectInfo, UploadId, Version};
+use crate::storage::{
+    GetOptions, ListOptions, Listing, OpenUpload, Part, Precondition, PutOptions, Storage,
 };
 
-/// A folder as a storage. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Folder(Arc<Store>);
+use self::digest::Digest;
+use self::place::RESERVED;
+use self::queues::Space;
+use self::read::only_version;
+pub use self::store::Folder;
+use self::store::{Store, other, within};
+use self::write::{Written, check_metadata};
 
 impl Folder {
     /// The folder at `path`, which must exist.
@@ -67,32 +69,6 @@ impl Folder {
             store.sweep();
         }
         Ok(Self(Arc::new(store)))
-    }
-
-    /// Runs `work`, which blocks, off the runtime.
-    async fn run<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let store = Arc::clone(&self.0);
-        let done = tokio::task::spawn_blocking(move || work(&store)).await;
-        done.unwrap_or_else(|stopped| Err(Error::Other(Box::new(stopped))))
-    }
-
-    /// Runs `work`, which reads or writes a whole body, when few enough others do so. Who waits takes no thread; the
-    /// place is free when the work has ended, even if nobody waits for it any more.
-    async fn run_bulk<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
-    ) -> Result<T, Error> {
-        let place = Arc::clone(&self.0.bulk).acquire_owned().await;
-        let place = place.expect("the places are never closed");
-        self.run(move |store| {
-            let done = work(store);
-            drop(place);
-            done
-        })
-        .await
     }
 }
 

@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use crc::Table;
 use md5::{Digest as _, Md5};
 
-use super::ETag;
 use crate::checksum::CRC64;
+use crate::object::ETag;
 
 /// Sums up bytes as they pass.
 pub(super) struct Digest {

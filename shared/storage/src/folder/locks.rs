@@ -2,44 +2,18 @@
 //! processes by locked files.
 
 use std::fs::{File, TryLockError};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::store::{Store, other, within};
-use super::{Error, Folder};
+use crate::error::Error;
 
-/// Locks of each space: keys share them, by a hash.
-const SLOTS: usize = 64;
-/// Who has a lock or waits for it, within the process, at most.
-pub(super) const PLACES: usize = 64;
+use super::queues::{PLACES, Space, slot};
+use super::store::{Folder, Store, other, within};
+
 /// How long another process may keep a lock that one of this process waits for.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// What a lock is for. Who has one of an upload may wait for one of a key, but never the other way around, so that
-/// two locks are never waited for in a circle.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Space {
-    Key,
-    Upload,
-}
-
-/// All locks of the process.
-#[derive(Debug)]
-pub(super) struct Locks {
-    keys: Vec<Queue>,
-    uploads: Vec<Queue>,
-}
-
-#[derive(Debug)]
-struct Queue {
-    /// Of those who have the lock or wait for it.
-    places: Arc<Semaphore>,
-    /// Of the one who has it.
-    turn: Arc<Semaphore>,
-}
 
 /// A lock that is held until this is dropped. It goes along with the work that needs it, to whichever thread.
 #[derive(Debug)]
@@ -48,35 +22,6 @@ pub(super) struct Lock {
     _file: File,
     _turn: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
-}
-
-impl Locks {
-    pub(super) fn new() -> Self {
-        let queue = || Queue {
-            places: Arc::new(Semaphore::new(PLACES)),
-            turn: Arc::new(Semaphore::new(1)),
-        };
-        let queues = || std::iter::repeat_with(queue).take(SLOTS).collect();
-        Self {
-            keys: queues(),
-            uploads: queues(),
-        }
-    }
-
-    fn queue(&self, space: Space, slot: usize) -> &Queue {
-        match space {
-            Space::Key => &self.keys[slot],
-            Space::Upload => &self.uploads[slot],
-        }
-    }
-}
-
-/// Which lock of a space `what` has.
-fn slot(what: &str) -> usize {
-    let mut hasher = DefaultHasher::new();
-    // Keys that one file system takes for one must share a lock.
-    what.to_lowercase().hash(&mut hasher);
-    (hasher.finish() % SLOTS as u64) as usize
 }
 
 impl Folder {

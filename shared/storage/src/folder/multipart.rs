@@ -10,16 +10,16 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::date::whole_seconds;
+use crate::error::Error;
+use crate::key::ObjectKey;
+use crate::object::{Attributes, ETag, ObjectInfo, UploadId};
+use crate::storage::{OpenUpload, Part, Precondition};
 
 use super::digest::{self, Digest};
-use super::locks::Space;
+use super::queues::Space;
 use super::record::Stamp;
-use super::store::{Store, Temporary, other, unique_name, within};
+use super::store::{Folder, Store, Temporary, other, unique_name, within};
 use super::write::{Written, check_metadata};
-use super::{
-    Attributes, ETag, Error, Folder, ObjectInfo, ObjectKey, OpenUpload, Part, Precondition,
-    UploadId,
-};
 
 const MAX_PART: u32 = 10_000;
 const MD5_BYTES: u64 = 16;

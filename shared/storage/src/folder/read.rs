@@ -6,16 +6,17 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::Listed;
+use crate::error::Error;
+use crate::key::ObjectKey;
+use crate::object::{Attributes, ByteStream, Object, ObjectInfo, Version};
+use crate::storage::{GetOptions, ListOptions, Listed, Listing};
 
+use super::content_type;
 use super::digest::Sums;
+use super::place;
 use super::record::{Record, Stamp};
-use super::store::{ATTEMPTS, Store, other, within};
+use super::store::{ATTEMPTS, Folder, Store, other, within};
 use super::walk::{self, Page};
-use super::{
-    Attributes, ByteStream, Error, Folder, GetOptions, ListOptions, Listing, Object, ObjectInfo,
-    ObjectKey, Version, content_type, place,
-};
 
 /// Bytes of one item of an object's stream.
 const CHUNK: usize = 256 * 1024;

@@ -10,9 +10,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::date::tellable;
+use crate::object::{Attributes, ETag, ObjectInfo};
 
 use super::digest::Sums;
-use super::{Attributes, ETag, ObjectInfo};
 
 /// Tells one state of a file from another: when its bytes were written, to the nanosecond, and how many they are.
 ///

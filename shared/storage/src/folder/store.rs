@@ -11,10 +11,12 @@ use std::time::{Duration, SystemTime};
 use cap_std::fs::Dir;
 use tokio::sync::Semaphore;
 
-use super::locks::Locks;
+use crate::error::Error;
+use crate::key::ObjectKey;
+
+use super::kept::Summing;
 use super::place::{self, RESERVED};
-use super::sums::Summing;
-use super::{Error, ObjectKey};
+use super::queues::Locks;
 
 /// How often a step is tried again that another writer undid.
 pub(super) const ATTEMPTS: usize = 100;
@@ -34,6 +36,38 @@ pub(super) struct Store {
     pub(super) summing: Summing,
     /// Of those who read or write a whole body at once: the others wait without a thread, and leave threads to reads.
     pub(super) bulk: Arc<Semaphore>,
+}
+
+/// A folder as a storage. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Folder(pub(super) Arc<Store>);
+
+impl Folder {
+    /// Runs `work`, which blocks, off the runtime.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&store)).await;
+        done.unwrap_or_else(|stopped| Err(Error::Other(Box::new(stopped))))
+    }
+
+    /// Runs `work`, which reads or writes a whole body, when few enough others do so. Who waits takes no thread; the
+    /// place is free when the work has ended, even if nobody waits for it any more.
+    pub(super) async fn run_bulk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = Arc::clone(&self.0.bulk).acquire_owned().await;
+        let place = place.expect("the places are never closed");
+        self.run(move |store| {
+            let done = work(store);
+            drop(place);
+            done
+        })
+        .await
+    }
 }
 
 pub(super) fn within(name: &str) -> PathBuf {

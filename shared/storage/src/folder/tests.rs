@@ -534,7 +534,7 @@ fn who_waits_for_a_lock_takes_no_thread() {
                 end.await
             });
         }
-        for _ in 0..900 - locks::PLACES {
+        for _ in 0..900 - queues::PLACES {
             match ends.join_next().await.unwrap().unwrap() {
                 Err(Error::Busy { waiting: 64 }) => {}
                 other => panic!("{other:?}"),
@@ -578,7 +578,7 @@ async fn a_lock_of_another_process_is_not_waited_for_without_end() {
 async fn who_leaves_a_queue_leaves_a_place() {
     let (outside, folder) = folder();
     let held = lock_all(&outside, "key");
-    for _ in 0..10 * locks::PLACES {
+    for _ in 0..10 * queues::PLACES {
         let folder = folder.clone();
         let put = tokio::spawn(async move {
             let body = Bytes::from_static(b"x");

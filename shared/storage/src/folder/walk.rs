@@ -5,8 +5,10 @@ use std::path::Path;
 
 use cap_std::fs::{Dir, ReadDir};
 
+use crate::key::ObjectKey;
+use crate::storage::{ListOptions, Listing};
+
 use super::place::{self, Name, RESERVED};
-use super::{ListOptions, Listing, ObjectKey};
 
 /// Bytes of the longest escaped key: three for each of its own.
 const ESCAPED_BYTES: usize = 3 * ObjectKey::MAX_BYTES;

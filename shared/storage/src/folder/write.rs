@@ -6,11 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use crate::error::Error;
+use crate::key::ObjectKey;
+use crate::object::{Attributes, ETag, ObjectInfo};
+use crate::storage::{Precondition, PutOptions};
+
 use super::digest::Sums;
-use super::locks::{Lock, Space};
+use super::locks::Lock;
+use super::queues::Space;
 use super::record::{Record, Stamp};
-use super::store::{Store, Temporary, is_no_place, other, within};
-use super::{Attributes, ETag, Error, Folder, ObjectInfo, ObjectKey, Precondition, PutOptions};
+use super::store::{Folder, Store, Temporary, is_no_place, other, within};
 
 /// Names and values of user metadata together, in bytes: what S3 takes, so that a laptop takes no more.
 const MAX_METADATA: usize = 2048;
