@@ -15,6 +15,12 @@ pub enum Error {
     /// The host leads to no bucket.
     #[error("{0}")]
     NoBucket(#[source] hosts::Lost),
+    /// There is no Host header, more than one, or one that is none.
+    #[error("expected one Host header with a name or an address and perhaps a port, found {0}")]
+    BadHost(String),
+    /// The body is coded otherwise than in chunks.
+    #[error("the transfer coding `{0}` is not supported; allowed is `chunked`")]
+    TransferCoding(String),
     /// The path is not a key.
     #[error("{0}")]
     BadKey(#[from] BadKey),
@@ -219,7 +225,10 @@ impl Error {
             Self::NoKey { .. } | Self::InvalidArgument(_) => {
                 answer(S::BAD_REQUEST, "InvalidArgument")
             }
-            Self::NotSupported(_) | Self::Unreadable(_) => answer(S::BAD_REQUEST, "InvalidRequest"),
+            Self::NotSupported(_) | Self::Unreadable(_) | Self::BadHost(_) => {
+                answer(S::BAD_REQUEST, "InvalidRequest")
+            }
+            Self::TransferCoding(_) => answer(S::NOT_IMPLEMENTED, "NotImplemented"),
             Self::MethodNotAllowed(_) => answer(S::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Self::Rule(error)
             | Self::PicOperations(pic_operations::Error::Rule { source: error, .. }) => match error

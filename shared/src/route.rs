@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Method, Request, Response, header};
+use http::{HeaderMap, Method, Request, Response, header};
 
 use crate::answer::{Seen, finish};
 use crate::authority::call::{Call, Front, header_text, now};
@@ -23,6 +23,18 @@ use crate::service::Service;
 use crate::storage::deadline::{within, within_until};
 use crate::wire::body::Body;
 use crate::work::{self, Timer};
+
+/// The one host of a request. Were there two, this service could take the one and a front before it the other.
+fn one_host(headers: &HeaderMap) -> Result<&str, Error> {
+    let found = headers.get_all(header::HOST).iter().count();
+    let host = header_text(headers, &header::HOST);
+    match found {
+        1 if hosts::is_host(host) => Ok(host),
+        0 => Err(Error::BadHost("none".to_owned())),
+        1 => Err(Error::BadHost(format!("`{host}`"))),
+        count => Err(Error::BadHost(format!("{count} of them"))),
+    }
+}
 
 /// Which part of the service a request may reach.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -87,7 +99,7 @@ impl Service {
                 way_out: "upload it in parts",
             });
         }
-        let host = header_text(&parts.headers, &header::HOST).to_owned();
+        let host = one_host(&parts.headers)?.to_owned();
         let raw_path = parts.uri.path();
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         let place = hosts::find(&self.authority.config, &host, raw_path, Asked::ByRequest)

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{Extensions, Request, Response, Version};
 use http_body::{Body as _, Frame, SizeHint};
@@ -194,7 +194,9 @@ impl Host {
         let (mut parts, body) = request.into_parts();
         // A target in absolute form names the host in the place of the header (RFC 9112, 3.2.2).
         let authority = parts.uri.authority().cloned();
+        let has_one_host = parts.headers.get_all(header::HOST).iter().count() == 1;
         if let Some(authority) = authority
+            && has_one_host
             && let Ok(host) = HeaderValue::from_str(authority.as_str())
         {
             parts.headers.insert(header::HOST, host);
@@ -215,19 +217,36 @@ impl Host {
             response_limit: is_buffered.then_some(u64::MAX),
             ..Front::default()
         });
+        if let Some(coding) = other_coding(&parts.headers) {
+            let answer = self.service.refuse(&parts, Error::TransferCoding(coding));
+            return closing(answer);
+        }
         let limit = self.service.config().limits.put_bytes;
         match read(body, limit, stall, &self.memory).await {
             // The memory is given back with the answer, when the body has been stored or processed.
             Ok((body, _held)) => self.service.answer(Request::from_parts(parts, body)).await,
-            Err(error) => {
-                let mut answer = self.service.refuse(&parts, error);
-                // What is left of the body would be taken for the next request.
-                let close = HeaderValue::from_static("close");
-                answer.headers_mut().insert(header::CONNECTION, close);
-                answer
-            }
+            Err(error) => closing(self.service.refuse(&parts, error)),
         }
     }
+}
+
+/// The transfer codings of a body that is not just in chunks. hyper takes any that ends in `chunked`, and gives the body
+/// as it was coded before.
+fn other_coding(headers: &HeaderMap) -> Option<String> {
+    let codings: Vec<_> = headers
+        .get_all(header::TRANSFER_ENCODING)
+        .iter()
+        .map(|coding| String::from_utf8_lossy(coding.as_bytes()))
+        .collect();
+    let codings = codings.join(", ");
+    (!codings.is_empty() && !codings.eq_ignore_ascii_case("chunked")).then_some(codings)
+}
+
+/// The answer after which the connection ends: what is left of the body would be taken for the next request.
+fn closing(mut answer: Response<Body>) -> Response<Body> {
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(header::CONNECTION, close);
+    answer
 }
 
 /// A body as hyper takes it.

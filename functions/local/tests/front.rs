@@ -578,3 +578,179 @@ fn what_is_under_way_is_answered_before_the_end() {
     server.thread.take().unwrap().join().unwrap();
     assert_eq!(server.file("late"), b"1234567890");
 }
+
+/// RFC 9112, 7.1: what is a chunked body is stored, and the next request on the connection is answered; what is not is
+/// refused with 400, nothing of it is stored, and the connection ends, so that no rest of it is a request.
+#[test]
+fn chunked_bodies_are_taken_to_the_letter() {
+    let server = Server::start();
+    let zeros = |count: usize| "0".repeat(count);
+    let taken = [
+        // chunked-body = *chunk last-chunk trailer-section CRLF
+        ("0\r\n\r\n".to_owned(), &b""[..]),
+        ("1\r\na\r\n2\r\nbc\r\n0\r\n\r\n".into(), b"abc"),
+        // chunk-size = 1*HEXDIG, in either letter case; last-chunk = 1*("0")
+        ("a\r\n0123456789\r\n0\r\n\r\n".into(), b"0123456789"),
+        ("A\r\n0123456789\r\n000\r\n\r\n".into(), b"0123456789"),
+        (
+            format!("{}1\r\na\r\n{}\r\n\r\n", zeros(15), zeros(16)),
+            b"a",
+        ),
+        // chunk-data is any bytes, line ends and chunks among them.
+        ("7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n".into(), b"\r\n0\r\n\r\n"),
+        // chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+        ("1;x\r\na\r\n0;y=z\r\n\r\n".into(), b"a"),
+        (
+            "1 ;\tx = y ; z=\"q;\\\"\\\\ \"\r\na\r\n0\r\n\r\n".into(),
+            b"a",
+        ),
+        (format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(252)), b"a"),
+        // trailer-section = *( field-line CRLF )
+        ("1\r\na\r\n0\r\nA: b\r\nC:\t\u{e9}\r\n\r\n".into(), b"a"),
+        (
+            "0\r\nHost: elsewhere\r\nContent-Length: 9\r\n\r\n".into(),
+            b"",
+        ),
+    ];
+    let head =
+        |key: &str| format!("PUT /{key} HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n");
+    for (n, (body, expected)) in taken.iter().enumerate() {
+        let key = format!("taken-{n}");
+        let mut client = server.connect();
+        client.write(format!("{}{body}{}", head(&key), get(&format!("/{key}"))));
+        let stored = client.read(true);
+        assert_eq!(stored.status, 200, "{body:?}: {}", stored.text());
+        client.read(true).is(200, expected);
+    }
+
+    let refused = [
+        // No size, or none that is one.
+        "\r\n".to_owned(),
+        ";x\r\na\r\n0\r\n\r\n".into(),
+        "-1\r\na\r\n0\r\n\r\n".into(),
+        "+1\r\na\r\n0\r\n\r\n".into(),
+        "0x1\r\na\r\n0\r\n\r\n".into(),
+        "1_0\r\na\r\n0\r\n\r\n".into(),
+        " 1\r\na\r\n0\r\n\r\n".into(),
+        "1 \r\na\r\n0\r\n\r\n".into(),
+        "1 1\r\na\r\n0\r\n\r\n".into(),
+        "\u{ff11}\r\na\r\n0\r\n\r\n".into(),
+        // More than 64 bits, and more digits than a reader may keep.
+        format!("1{}\r\na\r\n0\r\n\r\n", zeros(16)),
+        format!("{}1\r\na\r\n0\r\n\r\n", zeros(16)),
+        format!("{}1\r\na\r\n0\r\n\r\n", zeros(256)),
+        format!("{}1\r\na\r\n0\r\n\r\n", zeros(100_000)),
+        // Extensions that are none, or that a reader may cut.
+        "1;\r\na\r\n0\r\n\r\n".into(),
+        "1;=x\r\na\r\n0\r\n\r\n".into(),
+        "1;x=\r\na\r\n0\r\n\r\n".into(),
+        "1;x=\"\r\na\r\n0\r\n\r\n".into(),
+        "1;x=\"a\rb\"\r\na\r\n0\r\n\r\n".into(),
+        "1;x y\r\na\r\n0\r\n\r\n".into(),
+        "1;x\0\r\na\r\n0\r\n\r\n".into(),
+        format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(253)),
+        // Lines end in CRLF, nothing else.
+        "1\na\r\n0\r\n\r\n".into(),
+        "1\r\r\na\r\n0\r\n\r\n".into(),
+        "1;x\na\r\n0\r\n\r\n".into(),
+        "1\r\na\n0\r\n\r\n".into(),
+        "1\r\na0\r\n\r\n".into(),
+        "1\r\nab\r\n0\r\n\r\n".into(),
+        "0\n\r\n".into(),
+        "0\r\n\n".into(),
+        "0\r\nA: b\n\r\n".into(),
+        "0\r\nA: b\rC: d\r\n\r\n".into(),
+        // Trailers that are no fields.
+        "0\r\nGET /taken-1 HTTP/1.1\r\n\r\n".into(),
+        "0\r\nA : b\r\n\r\n".into(),
+        "0\r\n: b\r\n\r\n".into(),
+        "0\r\n A: b\r\n\r\n".into(),
+        "0\r\nA: b\0\r\n\r\n".into(),
+        format!("0\r\nA: {}\r\n\r\n", "b".repeat(20_000)),
+    ];
+    for (n, body) in refused.iter().enumerate() {
+        let shown = &body[..body.len().min(40)];
+        let key = format!("refused-{n}");
+        let mut client = server.connect();
+        // Were the body read otherwise than the front reads it, the rest would be a request.
+        client.write(format!(
+            "{}{body}DELETE /taken-1 HTTP/1.1\r\n{HOST}\r\n",
+            head(&key)
+        ));
+        let answer = client.read(true);
+        assert_eq!(answer.status, 400, "{shown:?}: {answer:?}");
+        assert!(client.is_closed(), "{shown:?}");
+        server
+            .send(get(&format!("/{key}")))
+            .is_error(404, "NoSuchKey");
+    }
+    server.send(get("/taken-1")).is(200, b"abc");
+}
+
+#[test]
+fn a_head_that_can_be_read_in_two_ways_is_refused() {
+    let server = Server::start();
+    server.send(put("/a", "x"));
+    for (head, status, code) in [
+        (
+            "Host: localhost\r\nHost: localhost\r\n",
+            400,
+            "InvalidRequest",
+        ),
+        (
+            "Host: localhost\r\nHost: elsewhere.example\r\n",
+            400,
+            "InvalidRequest",
+        ),
+        ("", 400, "InvalidRequest"),
+        ("Host:\r\n", 400, "InvalidRequest"),
+        ("Host: [::1].evil\r\n", 400, "InvalidRequest"),
+        ("Host: [::1\r\n", 400, "InvalidRequest"),
+        ("Host: localhost:80:80\r\n", 400, "InvalidRequest"),
+        ("Host: localhost, localhost\r\n", 400, "InvalidRequest"),
+        ("Host: user@localhost\r\n", 400, "InvalidRequest"),
+        (
+            "Host: localhost\r\nTransfer-Encoding: gzip, chunked\r\n",
+            501,
+            "NotImplemented",
+        ),
+        (
+            "Host: localhost\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+            501,
+            "NotImplemented",
+        ),
+        // These the parser refuses, without a document.
+        (
+            "Host: localhost\r\nTransfer-Encoding: chunked, chunked\r\n",
+            400,
+            "",
+        ),
+        ("Host: localhost\r\nTransfer-Encoding: gzip\r\n", 400, ""),
+        (
+            "Host: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+            400,
+            "",
+        ),
+        (
+            "Host: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n",
+            400,
+            "",
+        ),
+        ("Host: localhost\r\nContent-Length: 5, 5\r\n", 400, ""),
+        ("Host: localhost\r\nContent-Length : 5\r\n", 400, ""),
+    ] {
+        let mut client = server.connect();
+        client.write(format!("PUT /a HTTP/1.1\r\n{head}\r\n"));
+        let answer = client.read(true);
+        assert_eq!(answer.status, status, "{head:?}: {answer:?}");
+        let text = answer.text();
+        assert!(text.contains(code), "{head:?}: {text}");
+        if status == 501 || code.is_empty() {
+            assert!(client.is_closed(), "{head:?}");
+        }
+    }
+    server.send(get("/a")).is(200, b"x");
+    // An absolute target does not make two of them one.
+    let twice = "GET http://localhost/a HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n";
+    server.send(twice).is_error(400, "InvalidRequest");
+}

@@ -104,12 +104,32 @@ pub fn is_path_style(host: &str) -> bool {
     path_style_host(&without_port(host).to_ascii_lowercase()).is_some()
 }
 
-/// The host without a port: `[::1]:80` is `[::1]`.
+/// The host without a port: `[::1]:80` is `[::1]`. What is after the colon is digits or nothing, else it is no port.
 pub fn without_port(host: &str) -> &str {
-    if host.starts_with('[') {
-        return host.find(']').map_or(host, |end| &host[..=end]);
+    match host.rsplit_once(':') {
+        Some((name, port))
+            if (!name.starts_with('[') || name.ends_with(']'))
+                && port.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
+            name
+        }
+        _ => host,
     }
-    host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+/// Whether this is a name, an IPv4 address or an IPv6 address in brackets, and perhaps a port (RFC 9110, 7.2).
+///
+/// Names may hold whatever a registered name may (RFC 3986, 3.2.2) but escapes, which no DNS name has.
+pub fn is_host(host: &str) -> bool {
+    let name = without_port(host);
+    if let Some(address) = name.strip_prefix('[') {
+        let address = address
+            .strip_suffix(']')
+            .map(str::parse::<std::net::Ipv6Addr>);
+        return matches!(address, Some(Ok(_)));
+    }
+    let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_in_name)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -332,6 +352,39 @@ mod tests {
             );
             leads("img.example.com", "/a%zz", asked, None);
             leads("img.example.com", "/%ff", asked, None);
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address() {
+        for host in [
+            "localhost",
+            "img.example.com.:8080",
+            "a_b.example",
+            "127.0.0.1:80",
+            "[::1]",
+            "[::1]:8080",
+            "[::ffff:1.2.3.4]:",
+        ] {
+            assert!(is_host(host), "{host}");
+        }
+        for host in [
+            "",
+            ":80",
+            "[::1].evil",
+            "[::1]evil:80",
+            "[::1",
+            "::1",
+            "[localhost]",
+            "localhost:80:80",
+            "localhost:http",
+            "localhost/x",
+            "user@localhost",
+            "local host",
+            "a%2eb",
+        ] {
+            assert!(!is_host(host), "{host}");
+            leads(host, "/x", Asked::ByRequest, None);
         }
     }
 

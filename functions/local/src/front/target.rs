@@ -2,41 +2,54 @@
 //!
 //! Rules hold `>`, `<`, `|` and the like, browsers and curl send them raw, and an HTTP parser answers them 400. To know
 //! where a request line begins, the bodies between them are counted: by `Content-Length`, or chunk by chunk. Nothing but
-//! request targets is ever changed; where the counting ends in doubt, the rest goes through as it is.
+//! request targets is ever changed.
+//!
+//! The parser after this counts too, and so may a proxy before it. Were one of the three to count otherwise, one request
+//! would be two. So a line that says where a body ends is held back until it is whole, and passed on only where it is
+//! what RFC 9112 (6 and 7.1) has, to the letter. Any other is replaced by one that the parser refuses with 400, and
+//! nothing after it is passed on: the connection ends.
 
-/// A request line longer than this goes through as it is, for the parser behind to refuse.
+/// A request line longer than this, in bytes, goes through as it is, for the parser to refuse.
 const MAX_LINE: usize = 256 * 1024;
 /// Bytes of a header line that are looked at: the names and values that count are short.
 const MAX_HEADER: usize = 256;
+/// Bytes of the line before a chunk, its extensions and line end among them.
+const MAX_CHUNK_SIZE: usize = 256;
+/// Hexadecimal digits of a chunk's size, leading zeros among them: as many as 64 bits take.
+const MAX_CHUNK_DIGITS: usize = 16;
+/// Bytes of one trailer line.
+const MAX_TRAILER: usize = 8 * 1024;
 
 /// What the next byte belongs to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// A request line, kept back until it ends.
+    /// A request line, held back until it ends.
     RequestLine,
-    /// A header line, or the empty line behind the last.
+    /// A header line, or the empty line after the last one, which alone is held back.
     Header,
-    /// So many bytes of a body.
+    /// The body of a length, of which this many bytes are still to come.
     Body(u64),
-    /// The line before a chunk.
+    /// The line before a chunk, held back until it ends.
     ChunkSize,
-    /// So many bytes of a chunk, and the line end behind it.
+    /// A chunk, of which this many bytes are still to come.
     Chunk(u64),
-    /// The line end behind a chunk.
+    /// The line end after a chunk, held back until it is whole.
     ChunkEnd,
-    /// A trailer line, or the empty line behind the last.
+    /// A trailer line, or the empty line after the last one, held back until it ends.
     Trailer,
-    /// Not understood: everything goes through.
+    /// What the parser refuses: everything goes through.
     Opaque,
+    /// A line was refused: nothing goes through any more.
+    Refused,
 }
 
 /// Follows one connection's requests.
 #[derive(Debug)]
 pub(super) struct Rewriter {
     state: State,
-    /// The line so far, as far as it is looked at.
+    /// The line so far: all of it where it is held back, else its first [`MAX_HEADER`] bytes.
     line: Vec<u8>,
-    /// Whether bytes of the line beyond what is kept have come.
+    /// Whether the line has more bytes than are kept of it.
     is_cut: bool,
     framing: Framing,
 }
@@ -45,8 +58,15 @@ pub(super) struct Rewriter {
 #[derive(Debug, Default)]
 struct Framing {
     length: Option<u64>,
-    is_chunked: bool,
+    /// The transfer codings of all headers, in their order.
+    codings: Vec<Coding>,
     in_doubt: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coding {
+    Chunked,
+    Other,
 }
 
 impl Rewriter {
@@ -63,6 +83,7 @@ impl Rewriter {
     pub(super) fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
         while !input.is_empty() {
             let used = match self.state {
+                State::Refused => input.len(),
                 State::Opaque => {
                     out.extend_from_slice(input);
                     input.len()
@@ -83,84 +104,110 @@ impl Rewriter {
                     };
                     used
                 }
-                _ => self.push_line(input, out),
+                State::Header => self.push_header(input, out),
+                State::RequestLine | State::ChunkSize | State::ChunkEnd | State::Trailer => {
+                    self.push_held(input, out)
+                }
             };
             input = &input[used..];
         }
     }
 
-    /// Appends what is kept back: the client has sent its last byte.
+    /// Appends what is held back: the client has sent its last byte.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
-        if self.state == State::RequestLine {
+        if matches!(self.state, State::RequestLine | State::Header) {
             out.append(&mut self.line);
         }
     }
 
-    /// Takes the next bytes of a line, and decides what follows where it ends.
-    fn push_line(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
-        let end = input.iter().position(|&byte| byte == b'\n');
-        let used = end.map_or(input.len(), |end| end + 1);
-        let part = &input[..used];
-        let is_request = self.state == State::RequestLine;
-        if is_request {
-            self.line.extend_from_slice(part);
-            if self.line.len() > MAX_LINE {
-                out.append(&mut self.line);
-                self.state = State::Opaque;
-                return used;
+    /// Takes the next bytes of a header line. They go through at once, but those of an empty line, which may yet be the
+    /// end of a head that is refused.
+    fn push_header(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
+        let (part, is_whole) = line_of(input);
+        let held = self.line == b"\r";
+        let room = MAX_HEADER - self.line.len().min(MAX_HEADER);
+        self.is_cut |= part.len() > room;
+        self.line.extend_from_slice(&part[..part.len().min(room)]);
+        let is_empty = matches!(self.line.as_slice(), b"\n" | b"\r\n" | b"\r");
+        if !is_empty {
+            if held {
+                out.push(b'\r');
             }
-        } else {
             out.extend_from_slice(part);
-            let room = MAX_HEADER - self.line.len().min(MAX_HEADER);
-            self.is_cut |= part.len() > room;
-            self.line.extend_from_slice(&part[..part.len().min(room)]);
         }
-        if end.is_some() {
+        if is_whole {
             let line = std::mem::take(&mut self.line);
             let is_cut = std::mem::take(&mut self.is_cut);
-            let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            let text = text.strip_suffix(b"\r").unwrap_or(text);
-            if is_request {
-                escape_line(text, out);
-                out.extend_from_slice(&line[text.len()..]);
+            if is_empty {
+                self.state = std::mem::take(&mut self.framing).body();
+                // A header without a name, which no parser takes, where the head is refused.
+                let refused = self.state == State::Refused;
+                out.extend_from_slice(if refused { b":\r\n\r\n" } else { &line });
+            } else {
+                self.framing.take_in(without_end(&line), is_cut);
             }
-            self.state = self.after(text, is_cut);
         }
-        used
+        part.len()
     }
 
-    /// What follows the line `text`.
-    fn after(&mut self, text: &[u8], is_cut: bool) -> State {
-        match self.state {
-            // Empty lines before a request line are skipped (RFC 9112, 2.2); the one behind trailers ends a body.
-            State::RequestLine | State::Trailer if text.is_empty() => State::RequestLine,
-            State::RequestLine => {
-                self.framing = Framing::default();
-                State::Header
-            }
-            State::Header if text.is_empty() => {
-                let framing = std::mem::take(&mut self.framing);
-                match framing.length {
-                    _ if framing.in_doubt => State::Opaque,
-                    // A transfer coding overrides a length (RFC 9112, 6.3).
-                    _ if framing.is_chunked => State::ChunkSize,
-                    None | Some(0) => State::RequestLine,
-                    Some(length) => State::Body(length),
-                }
-            }
-            State::Header => {
-                self.framing.take_in(text, is_cut);
-                State::Header
-            }
-            State::ChunkSize => match chunk_size(text) {
-                Some(0) => State::Trailer,
-                Some(size) => State::Chunk(size),
-                None => State::Opaque,
-            },
-            State::ChunkEnd if text.is_empty() => State::ChunkSize,
-            State::Trailer => State::Trailer,
-            _ => State::Opaque,
+    /// Takes the next bytes of a line that is held back, and decides what follows where it ends.
+    fn push_held(&mut self, input: &[u8], out: &mut Vec<u8>) -> usize {
+        let (part, is_whole) = line_of(input);
+        self.line.extend_from_slice(part);
+        let max = match self.state {
+            State::ChunkSize => MAX_CHUNK_SIZE,
+            State::ChunkEnd => 2,
+            State::Trailer => MAX_TRAILER,
+            _ => MAX_LINE,
+        };
+        let is_long = self.line.len() > max;
+        if is_whole || is_long {
+            let line = std::mem::take(&mut self.line);
+            self.state = if self.state == State::RequestLine {
+                request_line(&line, is_long, out)
+            } else {
+                self.framing_line(Some(line.as_slice()).filter(|_| !is_long), out)
+            };
         }
+        part.len()
+    }
+
+    /// Passes on a whole line of a chunked body, `None` where it is too long, or what the parser refuses in its place.
+    fn framing_line(&self, line: Option<&[u8]>, out: &mut Vec<u8>) -> State {
+        let next = line.and_then(|line| match self.state {
+            State::ChunkSize => match chunk_size(line)? {
+                0 => Some(State::Trailer),
+                size => Some(State::Chunk(size)),
+            },
+            State::ChunkEnd => (line == b"\r\n").then_some(State::ChunkSize),
+            State::Trailer if line == b"\r\n" => Some(State::RequestLine),
+            State::Trailer => is_field(line).then_some(State::Trailer),
+            _ => None,
+        });
+        if let (Some(line), Some(next)) = (line, next) {
+            out.extend_from_slice(line);
+            return next;
+        }
+        // No digit, no line end after a chunk, no line end after trailers.
+        out.extend_from_slice(b"\r\r");
+        State::Refused
+    }
+}
+
+/// Passes on a request line with its target escaped.
+fn request_line(line: &[u8], is_long: bool, out: &mut Vec<u8>) -> State {
+    if is_long {
+        out.extend_from_slice(line);
+        return State::Opaque;
+    }
+    let text = without_end(line);
+    escape_line(text, out);
+    out.extend_from_slice(&line[text.len()..]);
+    // Empty lines before a request line are skipped (RFC 9112, 2.2).
+    if text.is_empty() {
+        State::RequestLine
+    } else {
+        State::Header
     }
 }
 
@@ -171,9 +218,15 @@ impl Framing {
         };
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            // Anything but this one coding, once, is refused behind us or means another body than we count.
-            self.in_doubt |= is_cut || self.is_chunked || !value.eq_ignore_ascii_case(b"chunked");
-            self.is_chunked = true;
+            self.in_doubt |= is_cut;
+            let codings = value.split(|&byte| byte == b',').map(|coding| {
+                if coding.trim_ascii().eq_ignore_ascii_case(b"chunked") {
+                    Coding::Chunked
+                } else {
+                    Coding::Other
+                }
+            });
+            self.codings.extend(codings);
         } else if name.eq_ignore_ascii_case(b"content-length") {
             let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
             let text = std::str::from_utf8(value)
@@ -184,20 +237,118 @@ impl Framing {
             self.length = length;
         }
     }
+
+    /// What follows the head (RFC 9112, 6.3). A length beside a transfer coding "ought to be handled as an error", and
+    /// `chunked` comes once, as the last coding. What is coded otherwise before is for the server to refuse by name.
+    fn body(&self) -> State {
+        let (last, others) = match self.codings.split_last() {
+            Some((last, others)) => (Some(*last), others),
+            None => (None, &[][..]),
+        };
+        match (last, self.length) {
+            _ if self.in_doubt => State::Refused,
+            (None, None | Some(0)) => State::RequestLine,
+            (None, Some(length)) => State::Body(length),
+            (Some(Coding::Chunked), None) if others.is_empty() => State::ChunkSize,
+            (Some(Coding::Chunked), None) if !others.contains(&Coding::Chunked) => State::Opaque,
+            _ => State::Refused,
+        }
+    }
 }
 
-/// Passes on `left` bytes at most.
+/// The bytes up to the end of the line, and whether they hold it.
+fn line_of(input: &[u8]) -> (&[u8], bool) {
+    match input.iter().position(|&byte| byte == b'\n') {
+        Some(end) => (&input[..=end], true),
+        None => (input, false),
+    }
+}
+
+fn without_end(line: &[u8]) -> &[u8] {
+    let text = line.strip_suffix(b"\n").unwrap_or(line);
+    text.strip_suffix(b"\r").unwrap_or(text)
+}
+
+/// Passes on at most this many bytes.
 fn pass(input: &[u8], left: u64, out: &mut Vec<u8>) -> usize {
     let used = usize::try_from(left).map_or(input.len(), |left| left.min(input.len()));
     out.extend_from_slice(&input[..used]);
     used
 }
 
+/// The size that the line before a chunk says, where it is `chunk-size [chunk-ext] CRLF` (RFC 9112, 7.1 and 7.1.1).
 fn chunk_size(line: &[u8]) -> Option<u64> {
-    let digits = line.split(|&byte| byte == b';').next()?.trim_ascii();
-    let text = std::str::from_utf8(digits).ok()?;
-    let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    plain.then(|| u64::from_str_radix(text, 16).ok())?
+    let line = line.strip_suffix(b"\r\n")?;
+    let digits = prefix(line, |byte| byte.is_ascii_hexdigit());
+    let text = std::str::from_utf8(&line[..digits]).ok()?;
+    let is_line = (1..=MAX_CHUNK_DIGITS).contains(&digits) && are_extensions(&line[digits..]);
+    is_line.then(|| u64::from_str_radix(text, 16).ok())?
+}
+
+/// `*( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )` (RFC 9112, 7.1.1).
+fn are_extensions(mut rest: &[u8]) -> bool {
+    while !rest.is_empty() {
+        let Some(name) = after_blanks(rest).strip_prefix(b";").map(after_blanks) else {
+            return false;
+        };
+        let len = prefix(name, is_token);
+        if len == 0 {
+            return false;
+        }
+        rest = &name[len..];
+        if let Some(value) = after_blanks(rest).strip_prefix(b"=").map(after_blanks) {
+            let len = match value.first() {
+                Some(b'"') => quoted(value),
+                _ => Some(prefix(value, is_token)).filter(|len| *len > 0),
+            };
+            let Some(len) = len else { return false };
+            rest = &value[len..];
+        }
+    }
+    true
+}
+
+/// Bytes of a quoted string at the beginning of `text`, its quotes among them (RFC 9110, 5.6.4).
+fn quoted(text: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' if text.get(at + 1).copied().is_some_and(is_text) => at += 2,
+            b'\\' => return None,
+            byte if is_text(*byte) => at += 1,
+            _ => return None,
+        }
+    }
+}
+
+/// `field-name ":" OWS field-value OWS CRLF` (RFC 9112, 5).
+fn is_field(line: &[u8]) -> bool {
+    let Some(line) = line.strip_suffix(b"\r\n") else {
+        return false;
+    };
+    let name = prefix(line, is_token);
+    let value = line[name..].strip_prefix(b":");
+    name > 0 && value.is_some_and(|value| value.iter().copied().all(is_text))
+}
+
+/// How many bytes at the beginning are `wanted`.
+fn prefix(text: &[u8], wanted: impl Fn(u8) -> bool) -> usize {
+    text.iter().take_while(|byte| wanted(**byte)).count()
+}
+
+fn after_blanks(text: &[u8]) -> &[u8] {
+    &text[prefix(text, |byte| b" \t".contains(&byte))..]
+}
+
+/// `tchar` (RFC 9110, 5.6.2).
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// What may stand in a value: no control character but the tab.
+fn is_text(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..)
 }
 
 /// Writes a request line with its target escaped; one that is no request line as it is.
@@ -299,17 +450,58 @@ mod tests {
             (b"PUT /a HTTP/1.1\r\ncontent-length:0\r\n\r\n", true),
             (b"PUT /a HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx\r\n\r\n", true),
             (b"PUT /a HTTP/1.1\r\nTransfer-Encoding: Chunked\r\n\r\n11;x=y\r\nGET /< HTTP/1.1\r\n\r\n0\r\nT: <\r\n\r\n", true),
-            (b"PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n0\r\n\r\n", true),
-            // In doubt, nothing is touched any more.
-            (b"PUT /a HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx", false),
-            (b"PUT /a HTTP/1.1\r\nContent-Length: +1\r\n\r\nx", false),
-            (b"PUT /a HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\nx", false),
+            (b"PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0000000000000011 ; x = \"y\\\";\" ;z\r\nGET /< HTTP/1.1\r\n\r\n00\r\n\r\n", true),
+            // Coded otherwise, it is for the server to refuse: nothing is touched any more.
             (b"PUT /a HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", false),
-            (b"PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", false),
-            (b"PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n", false),
+            (b"PUT /a HTTP/1.1\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false),
         ] {
             let next = if is_followed { NEXT_ESCAPED } else { NEXT };
             rewrites(&[body, NEXT].concat(), &[body, next].concat());
+        }
+    }
+
+    #[test]
+    fn nothing_passes_a_head_in_doubt() {
+        let long = format!("Content-Length: {}1", "0".repeat(300));
+        let long_coding = format!("Transfer-Encoding:{}chunked", " ".repeat(300));
+        for head in [
+            "Content-Length: 1\r\nContent-Length: 2",
+            "Content-Length: +1",
+            "Content-Length: 1, 1",
+            "Content-Length:",
+            "Content-Length: 99999999999999999999",
+            &long,
+            "Transfer-Encoding: chunked\r\nContent-Length: 1",
+            "Content-Length: 0\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked, chunked",
+            "Transfer-Encoding: chunked, gzip",
+            "Transfer-Encoding: chunked;x=1",
+            "Transfer-Encoding: xchunked",
+            "Transfer-Encoding:",
+            &long_coding,
+        ] {
+            let head = format!("PUT /a HTTP/1.1\r\n{head}\r\n");
+            let input = format!("{head}\r\nGET /< HTTP/1.1\r\n\r\n");
+            rewrites(input.as_bytes(), format!("{head}:\r\n\r\n").as_bytes());
+        }
+    }
+
+    /// What comes before a chunked body in doubt goes through, then what the parser refuses, then nothing.
+    #[test]
+    fn nothing_passes_a_chunk_in_doubt() {
+        const HEAD: &str = "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        for (before, doubt) in [
+            ("", "zz\r\n".to_owned()),
+            ("", format!("{}5\r\n", "0".repeat(256))),
+            ("", format!("5;{}\r\n", "x".repeat(300))),
+            ("1\r\nx", "yz\r\n".to_owned()),
+            ("1\r\nx", "\n".to_owned()),
+            ("1\r\nx\r\n0\r\n", "T: x\n".to_owned()),
+            ("0\r\nT: x\r\n", format!("T: {}\r\n", "x".repeat(9_000))),
+        ] {
+            let input = format!("{HEAD}{before}{doubt}\r\n\r\nGET /< HTTP/1.1\r\n\r\n");
+            rewrites(input.as_bytes(), format!("{HEAD}{before}\r\r").as_bytes());
         }
     }
 
