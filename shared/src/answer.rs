@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::wire::body::Body;
 use crate::wire::headers::set;
+use crate::wire::logged::logged;
 use crate::wire::names::{ERROR_NUMBER, MOGR_HOST, REQUEST_ID};
 use crate::wire::request_id;
 use crate::wire::xml::Writer;
@@ -110,10 +111,10 @@ pub(crate) fn finish(
             tracing::$level!(
                 request_id = id,
                 method = %seen.method,
-                path = seen.uri.path(),
+                path = logged(seen.uri.path()),
                 status = response.status().as_u16(),
                 code = failure.as_ref().map(|error| error.answer().code),
-                error = failure.as_ref().map(|error| chain(error)),
+                error = failure.as_ref().map(|error| logged(&chain(error))),
                 bytes = response.body().len(),
                 ms = seen.started.elapsed().as_millis() as u64,
                 "request"

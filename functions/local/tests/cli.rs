@@ -447,3 +447,86 @@ fn serves_samples_and_stops_cleanly() {
         "{refused}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn the_log_is_short_and_holds_no_signatures() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut serving = serve(folder.path());
+    let url = serving.lines[0]
+        .split(' ')
+        .find(|word| word.starts_with("http:"));
+    let url = url.unwrap().to_owned();
+    let digits = "0123456789abcdef0123456789abcdef01234567";
+    let fields = "q-sign-algorithm=sha1&q-ak=x&q-sign-time=1;2&q-key-time=1;2&q-header-list=&q-url-param-list=";
+    let long = "x".repeat(200_000);
+    for (target, headers) in [
+        // Of whoever has no key.
+        ("/a", format!("Authorization: {long}\r\n")),
+        ("/a", format!("Authorization: {fields}&q-ak={long}\r\n")),
+        (
+            "/a",
+            format!(
+                "Authorization: {}&q-signature={digits}\r\n",
+                fields.replace("=x", &format!("={long}"))
+            ),
+        ),
+        ("/a?image_process", format!("Pic-Operations: {long}\r\n")),
+        // A query that is not joined as it should be, and paths that hold one.
+        (
+            &format!("/a?imageMogr2/q-signature={digits}"),
+            String::new(),
+        ),
+        (
+            &format!(
+                "/a?{};q-signature={digits};imageMogr2/none",
+                fields.replace('&', ";")
+            ),
+            String::new(),
+        ),
+        (
+            &format!("/a?imageMogr2/;%71-Signature%3d{digits}"),
+            String::new(),
+        ),
+        (&format!("/none;q-signature={digits}"), String::new()),
+        (&format!("/none%3Fq%2Dsignature%3D{digits}"), String::new()),
+        (
+            "/a?imageMogr2/;x-cos-security-token=tokenexample",
+            String::new(),
+        ),
+    ] {
+        fetch(
+            &format!("{url}{target}"),
+            if target.ends_with("process") {
+                "POST"
+            } else {
+                "GET"
+            },
+            &headers,
+        );
+    }
+    let id = serving.child.id().to_string();
+    let kill = Command::new("kill").args(["-TERM", &id]).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(serving.child.wait().unwrap().code(), Some(0));
+    let mut log = String::new();
+    let mut stderr = serving.child.stderr.take().unwrap();
+    stderr.read_to_string(&mut log).unwrap();
+    assert_eq!(
+        log.matches("request_id").count(),
+        10,
+        "one line a request: {log}"
+    );
+    for line in log.lines() {
+        assert!(
+            line.len() < 10_000,
+            "{} bytes: {}",
+            line.len(),
+            &line[..300]
+        );
+        for secret in [digits, "tokenexample"] {
+            assert!(!line.contains(secret), "{line}");
+        }
+    }
+    assert!(log.contains("(hidden)"), "{log}");
+}

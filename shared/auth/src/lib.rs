@@ -22,6 +22,6 @@ pub use fields::{Carrier, Window};
 pub use key::{Key, Secret};
 pub use policy::Policy;
 pub use query::PROCESSING;
-pub use request::Request;
+pub use request::{Request, masked};
 pub use sign::Signing;
 pub use verify::{Access, Verified, verify, verify_url};
