@@ -70,16 +70,16 @@ pub enum Error {
     /// The signature does not hold.
     #[error("{0}")]
     Signature(#[source] auth::Error),
-    /// The caller may not.
+    /// What the caller asks for is not allowed to it.
     #[error("{0}")]
     Denied(String),
     /// A parameter that must be signed.
     #[error("{0} is honored only on a signed request whose signature covers it")]
     OverrideNotSigned(&'static str),
-    /// The storage did not do it.
+    /// A call of the storage failed.
     #[error("{0}")]
     Storage(#[from] storage::Error),
-    /// No image came of it.
+    /// No result can be made of the sources.
     #[error("{0}")]
     Pipeline(#[from] pipeline::Error),
     /// One rule of several failed; nothing of any rule was stored.
@@ -92,10 +92,10 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A failure, and what became of the original.
-    #[error("{source}{what}")]
-    Told {
+    #[error("{source}{outcome}")]
+    WithOutcome {
         /// What became of the original, for the message.
-        what: &'static str,
+        outcome: &'static str,
         /// What failed.
         #[source]
         source: Box<Error>,
@@ -104,7 +104,7 @@ pub enum Error {
     #[error("a condition of the request (If-Match, If-Unmodified-Since or the like) does not hold")]
     PreconditionFailed,
     /// A range that cannot be met.
-    #[error("the range begins behind the end of the object, which has {size} bytes")]
+    #[error("the range begins past the end of the object, which has {size} bytes")]
     InvalidRange {
         /// Bytes of the object.
         size: u64,
@@ -131,7 +131,7 @@ pub enum Error {
         /// What to do instead.
         way_out: &'static str,
     },
-    /// The answer does not fit what stands in front.
+    /// The answer has more bytes than whatever stands in front lets through.
     #[error(
         "the answer is larger than the {limit} bytes that fit through this endpoint; {way_out}"
     )]
@@ -156,10 +156,10 @@ pub enum Error {
     /// No preflight rule fits.
     #[error("no CORS rule allows this origin, method and headers")]
     CorsForbidden,
-    /// Too much at once.
+    /// As many requests wait for processing as may, or this one waited until its deadline.
     #[error("too many requests are being processed; try again in a moment")]
     Overload,
-    /// The time is over.
+    /// The work was not done at its deadline.
     #[error("the request took longer than the {seconds} s allowed")]
     Deadline {
         /// What is allowed.
@@ -171,7 +171,7 @@ pub enum Error {
     /// The operator's mistake, of which the client is told no more.
     #[error("the configuration of this endpoint is refused; its log says why")]
     Misconfigured(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Our mistake.
+    /// A fault of the service itself.
     #[error("an internal error; it is in the service's log under this request id")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
@@ -287,7 +287,7 @@ impl Error {
                 storage::Error::Other(_) => answer(S::INTERNAL_SERVER_ERROR, "InternalError"),
             },
             Self::Pipeline(error) => pipeline_answer(error),
-            Self::InRule { source, .. } | Self::Told { source, .. } => source.answer(),
+            Self::InRule { source, .. } | Self::WithOutcome { source, .. } => source.answer(),
             Self::PreconditionFailed => answer(S::PRECONDITION_FAILED, "PreconditionFailed"),
             Self::InvalidRange { .. } => answer(S::RANGE_NOT_SATISFIABLE, "InvalidRange"),
             Self::IncompleteBody { .. } | Self::BrokenBody => {
@@ -326,6 +326,14 @@ impl Error {
         Self::AnswerTooLarge { limit, way_out }
     }
 
+    /// Adds to a failure what became of the original.
+    pub(crate) fn with_outcome(self, outcome: &'static str) -> Self {
+        Self::WithOutcome {
+            source: Box::new(self),
+            outcome,
+        }
+    }
+
     /// A source with more bytes than are allowed; 0 is the object, n the rule's n-th image.
     pub(crate) fn source_too_large(index: usize, found: u64, max: u64) -> Self {
         let fault = Fault::TooManyBytes { found, max };
@@ -338,7 +346,7 @@ impl Error {
             Self::Storage(
                 storage::Error::NotFound(key) | storage::Error::NoSuchVersion(key, _),
             ) => Some(key),
-            Self::InRule { source, .. } | Self::Told { source, .. } => source.resource(),
+            Self::InRule { source, .. } | Self::WithOutcome { source, .. } => source.resource(),
             _ => None,
         }
     }

@@ -1,6 +1,17 @@
 //! The service: download, upload and process operations, spoken in `http` types, over a [`storage::Storage`].
 //!
-//! It knows nothing of Lambda or S3; `Service` answers `http` requests, and the storage is a trait.
+//! It knows nothing of Lambda or S3; [`Service`] answers `http` requests, and the storage is a trait.
+//!
+//! A request comes in by `route.rs`, and each part uses only those below it:
+//!
+//! - `operations/`: what the service does, a file for each operation.
+//! - `authority/`: what decides, and has no storage: who asks, for what, and whether the configuration lets them.
+//! - `results/`: results of rules, known by their tags.
+//! - [`config`]: one TOML, read once and refused early, and the table of its buckets.
+//! - [`wire`]: what stands on the wire: names, documents, headers and bodies of the protocol.
+//!
+//! Beside these, `service.rs` has what operations share, `answer.rs` what all answers have in common, and `error.rs` the
+//! status and code of every failure.
 
 mod answer;
 mod authority;

@@ -56,7 +56,7 @@ impl Service {
         &self.storages[bucket]
     }
 
-    /// Says how long was allowed where the time was over.
+    /// Turns a stop at the deadline into the error that says how many seconds were allowed.
     pub(crate) fn timed(&self, error: Error) -> Error {
         match error {
             Error::Pipeline(pipeline::Error::Stopped(raster::Stopped::Deadline)) => {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pipeline::{Prepared, ResultInfo};
+use pipeline::Prepared;
 use raster::{Stopped, Watch};
 use rules::Rule;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -14,14 +14,15 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use crate::error::Error;
 use crate::storage::{self, ByteStream};
 
-/// Lets so many requests process at once; a bounded number waits.
+/// Bounds what is processed at once, by two rights that a request takes one after the other.
 ///
-/// Two steps: an entry, with which a request may open and read its sources, and a place, in which it processes them.
-/// There are twice as many entries as places, so that some read while others process. Whoever waits for an entry holds
-/// nothing: the memory of sources is bounded by the entries, however many wait.
+/// With an entry it may open its sources and hold their bytes; with a seat as well it may process them. There is a seat for
+/// each of `limits.concurrency` requests and there are twice as many entries, so that some requests read while others
+/// process. At most `limits.queue` requests wait for an entry, and they hold nothing: the memory of sources is bounded by the
+/// entries, however many wait.
 pub(crate) struct Gate {
     entries: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    seats: Arc<Semaphore>,
     waiting: AtomicUsize,
     queue: usize,
 }
@@ -32,15 +33,15 @@ pub(crate) struct Entry {
 }
 
 /// The right to process; given back when dropped.
-pub(crate) struct Place {
+pub(crate) struct Seat {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Gate {
-    pub(crate) fn new(places: usize, queue: usize) -> Self {
+    pub(crate) fn new(seats: usize, queue: usize) -> Self {
         Self {
-            entries: Arc::new(Semaphore::new(places * 2)),
-            places: Arc::new(Semaphore::new(places)),
+            entries: Arc::new(Semaphore::new(seats * 2)),
+            seats: Arc::new(Semaphore::new(seats)),
             waiting: AtomicUsize::new(0),
             queue,
         }
@@ -60,10 +61,10 @@ impl Gate {
         Ok(Entry { _permit: permit })
     }
 
-    /// A place for one that has entered. Nobody waits for an entry, or for bytes, while holding a place.
-    pub(crate) async fn place(&self, _entry: &Entry, deadline: Instant) -> Result<Place, Error> {
-        let permit = acquire(&self.places, deadline).await?;
-        Ok(Place { _permit: permit })
+    /// A seat for one that has entered. Nobody waits for an entry, or for bytes, while holding a seat.
+    pub(crate) async fn seat(&self, _entry: &Entry, deadline: Instant) -> Result<Seat, Error> {
+        let permit = acquire(&self.seats, deadline).await?;
+        Ok(Seat { _permit: permit })
     }
 }
 
@@ -78,7 +79,7 @@ async fn acquire(
         .map_err(|closed| Error::Internal(Box::new(closed)))
 }
 
-/// Counts itself out, also where the waiting request is dropped.
+/// Takes a request off the count of those that wait, also where it is dropped while it does.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl Drop for Waiting<'_> {
@@ -124,7 +125,7 @@ impl Watch for Timer {
 pub(crate) struct Guard(Arc<AtomicBool>);
 
 impl Guard {
-    /// The result is here: the next piece of the request's work has the same flag, and is to run.
+    /// Goes without a cancel: the result has come, and the request's next piece of work, which has the same flag, is to run.
     fn release(mut self) {
         self.0 = Arc::default();
     }
@@ -145,35 +146,34 @@ pub(crate) async fn run<T: Send + 'static>(
         .unwrap_or_else(|panicked| Err(Error::Internal(Box::new(panicked))))
 }
 
-/// A rule resolved on its sources; nothing in it can fail on input any more.
-pub(crate) struct Made {
-    pub(crate) info: ResultInfo,
-    pub(crate) prepared: Prepared,
-}
-
-/// Prepares `rule` on `sources` (the object, then every image of the rule in its order).
+/// Prepares `rule` on `sources` (the object, then every image of the rule in its order); what is prepared cannot fail on
+/// input any more.
 pub(crate) async fn prepare(
     sources: Vec<Bytes>,
     rule: Rule,
     limits: pipeline::Limits,
     options: pipeline::Options,
     timer: &Timer,
-) -> Result<Made, Error> {
+) -> Result<Prepared, Error> {
     let guard = timer.guard();
     let watch = timer.clone();
-    let made = run(move || {
-        let prepared = pipeline::prepare(&sources, &rule, &limits, &options, &watch)?;
-        let info = prepared.info();
-        Ok(Made { info, prepared })
+    let prepared = run(move || {
+        Ok(pipeline::prepare(
+            &sources, &rule, &limits, &options, &watch,
+        )?)
     })
     .await;
     guard.release();
-    made
+    prepared
 }
 
 /// Writes a result into memory, at most `limit` bytes.
-pub(crate) async fn to_bytes(made: Made, limit: u64, timer: &Timer) -> Result<Bytes, Error> {
-    if let Some(bytes) = made.prepared.bytes() {
+pub(crate) async fn to_bytes(
+    prepared: Prepared,
+    limit: u64,
+    timer: &Timer,
+) -> Result<Bytes, Error> {
+    if let Some(bytes) = prepared.bytes() {
         if bytes.len() as u64 > limit {
             return Err(Error::answer_too_large(limit));
         }
@@ -187,7 +187,7 @@ pub(crate) async fn to_bytes(made: Made, limit: u64, timer: &Timer) -> Result<By
             limit,
             exceeded: false,
         };
-        match made.prepared.write(&watch, &mut out) {
+        match prepared.write(&watch, &mut out) {
             Ok(_) => Ok(out.bytes.into()),
             Err(_) if out.exceeded => Err(Error::answer_too_large(limit)),
             Err(error) => Err(error.into()),
@@ -219,19 +219,19 @@ impl io::Write for Bounded {
     }
 }
 
-/// Sends a result as it is made. `entry` and `place` are given back when the last byte is written.
-pub(crate) fn stream(made: Made, timer: Timer, entry: Entry, place: Place) -> ByteStream {
-    // Unbounded, as the result is: a slow reader must hold neither a place at the gate nor the deadline's clock.
+/// Sends a result as it is made. `entry` and `seat` are given back when the last byte is written.
+pub(crate) fn stream(prepared: Prepared, timer: Timer, entry: Entry, seat: Seat) -> ByteStream {
+    // Unbounded, as the result is: a slow reader must hold neither a seat nor the deadline's clock.
     let (sender, receiver) = mpsc::unbounded_channel::<Result<Bytes, storage::Error>>();
     let guard = timer.guard();
     tokio::task::spawn_blocking(move || {
-        let _held = (entry, place);
+        let _held = (entry, seat);
         let mut out = Sending {
             sender: sender.clone(),
             buffer: Vec::with_capacity(Sending::BLOCK_BYTES),
         };
         let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            made.prepared.write(&timer, &mut out)?;
+            prepared.write(&timer, &mut out)?;
             io::Write::flush(&mut out).map_err(pipeline::Error::Output)
         }));
         // The status has been sent: all that is left is to end the body before its end, so that nobody takes it

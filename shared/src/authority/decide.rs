@@ -120,8 +120,8 @@ impl Authority {
         self.who_may(&Who::of_request(call), action, bucket, key)
     }
 
-    /// Whether anyone may do `action`, from whatever address: a condition on the address holds for one client, and
-    /// what is said of an answer here, caches tell others.
+    /// Whether anyone may do `action`, from whatever address. It decides what caches may keep, and these serve other clients
+    /// than the one for whose address a policy may allow it.
     pub(crate) fn anyone_may(&self, action: Action, bucket: usize, key: &ObjectKey) -> bool {
         self.who_may(&Who::Anonymous(None), action, bucket, key)
             .is_ok()
@@ -206,8 +206,8 @@ impl Authority {
     pub(crate) fn policy_of(&self, who: &Who) -> Option<&Policy> {
         match who {
             Who::Anonymous(_) => self.config.anonymous.policy(),
-            Who::Key(index, _) => self.config.keys[*index].access.policy(),
-            Who::Upload => self.config.upload.access.policy(),
+            Who::Key(index, _) => self.config.keys[*index].grant.policy(),
+            Who::Upload => self.config.upload.grant.policy(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::config::Location;
 use crate::error::{Error, in_rule};
 use crate::storage::{ObjectInfo, ObjectKey, Version};
 use crate::wire::names::PIC_OPERATIONS;
-use crate::wire::pic_operations::{Operation, PicOperations};
+use crate::wire::pic_operations::{PicOperation, PicOperations};
 
 /// User metadata of an upload: its own rules.
 pub const OPERATIONS_METADATA: &str = "pic-operations";
@@ -104,7 +104,7 @@ impl Authority {
     pub(crate) fn target_of(
         &self,
         call: &Call,
-        operation: &Operation,
+        operation: &PicOperation,
         source: &ObjectKey,
     ) -> Result<(usize, ObjectKey), Error> {
         let target = operation.target(source).map_err(|source| Error::Target {
@@ -156,7 +156,7 @@ impl Authority {
         &self,
         bucket: usize,
         key: &ObjectKey,
-        operations: &[Operation],
+        operations: &[PicOperation],
     ) -> Result<Vec<Job>, Error> {
         self.who_may(&Who::Upload, Action::GetObject, bucket, key)?;
         let asker = Asker {
@@ -175,7 +175,7 @@ impl Authority {
         &self,
         bucket: usize,
         key: &ObjectKey,
-        operation: &Operation,
+        operation: &PicOperation,
     ) -> Result<(usize, ObjectKey), Error> {
         let upload = &self.config.upload;
         let wrong = |source| Error::Target {
@@ -200,8 +200,8 @@ impl Authority {
     fn resolve(
         &self,
         asker: &Asker,
-        operations: &[Operation],
-        target: impl Fn(&Operation) -> Result<(usize, ObjectKey), Error>,
+        operations: &[PicOperation],
+        target: impl Fn(&PicOperation) -> Result<(usize, ObjectKey), Error>,
     ) -> Result<Vec<Job>, Error> {
         let mut jobs: Vec<Job> = Vec::new();
         for operation in operations {
@@ -233,7 +233,7 @@ impl Authority {
 
     /// What an operation comes to. Where `who` may not read an image, or an image leads nowhere, it is refused even
     /// with `ignore-error/1`.
-    fn task(&self, operation: &Operation, who: &Who, now: u64) -> Result<Task, Error> {
+    fn task(&self, operation: &PicOperation, who: &Who, now: u64) -> Result<Task, Error> {
         let rule = match &operation.rule {
             Ok(rule) => rule.clone(),
             Err(error) => {
@@ -277,7 +277,7 @@ impl Authority {
         &self,
         key: &ObjectKey,
         info: &ObjectInfo,
-    ) -> Result<Vec<Operation>, Error> {
+    ) -> Result<Vec<PicOperation>, Error> {
         let upload = &self.config.upload;
         let configured = upload
             .rules

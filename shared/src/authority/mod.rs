@@ -41,7 +41,7 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
         .filter(|key| key.principal.as_deref().unwrap_or_default().is_empty())
         .map(|key| format!("key `{}`", key.key.id))
         .collect();
-    if config.upload.access.policy().is_some() {
+    if config.upload.grant.policy().is_some() {
         nameless.push("[upload]".to_owned());
     }
     for bucket in config.buckets.iter().filter(|_| !nameless.is_empty()) {
@@ -60,10 +60,10 @@ pub(crate) fn warnings(config: &Config) -> Vec<String> {
 
 fn idle_actions(config: &Config) -> Vec<String> {
     let anonymous = [("anonymous.policy".to_owned(), config.anonymous.policy())];
-    let upload = [("upload.policy".to_owned(), config.upload.access.policy())];
+    let upload = [("upload.policy".to_owned(), config.upload.grant.policy())];
     let keys = config.keys.iter().map(|key| {
         let at = format!("policy of key `{}`", key.key.id);
-        (at, key.access.policy())
+        (at, key.grant.policy())
     });
     let buckets = config.buckets.iter().map(|bucket| {
         let at = format!("policy of bucket `{}`", bucket.name);

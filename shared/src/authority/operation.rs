@@ -68,7 +68,7 @@ impl<'c> Operation<'c> {
                         );
                         return Err(Error::InvalidArgument(text));
                     }
-                    // Never taken for a PUT of the empty body that comes with it.
+                    // The body that comes with a copy is empty: taken for a PUT, it would store an empty object.
                     (None, Some(source)) => {
                         let text = std::str::from_utf8(source.as_bytes());
                         let wrong = || format!("{COPY_SOURCE}: expected UTF-8, found other bytes");

@@ -6,7 +6,7 @@ use auth::Secret;
 use auth::policy::{Attachment, Policy};
 use serde::Deserialize;
 
-use super::{Access, Cors, Error, Limits, Location, Outside, S3};
+use super::{Cors, Error, Grant, Limits, Location, Outside, S3};
 use crate::causes::chain;
 use crate::wire::pic_operations::PicOperations;
 
@@ -129,16 +129,16 @@ fn wrong(key: impl Into<String>, reason: impl Into<String>) -> Error {
     }
 }
 
-fn access(
+fn grant(
     policy: Option<Document>,
     attachment: Attachment,
     key: &str,
     outside: &Outside,
-) -> Result<Access, Error> {
+) -> Result<Grant, Error> {
     match policy {
-        None => Ok(Access::Nothing),
-        Some(Document::Text(text)) if text == "open" => Ok(Access::Open(Policy::open())),
-        Some(policy) => document(policy, attachment, key, outside).map(Access::Policy),
+        None => Ok(Grant::Nothing),
+        Some(Document::Text(text)) if text == "open" => Ok(Grant::Open(Policy::open())),
+        Some(policy) => document(policy, attachment, key, outside).map(Grant::Policy),
     }
 }
 
@@ -221,7 +221,7 @@ impl Config {
             cloud_mode_needs_put_only: self.cloud_mode_needs_put_only,
             buckets,
             keys,
-            anonymous: access(
+            anonymous: grant(
                 self.anonymous.and_then(|anonymous| anonymous.policy),
                 Attachment::Anonymous,
                 "anonymous.policy",
@@ -325,7 +325,7 @@ fn check_keys(tables: Vec<Key>, outside: &Outside) -> Result<Vec<super::Key>, Er
                 token: self::secret(key.token, key.token_env, &at("token"), outside)?,
             },
             principal: key.principal,
-            access: access(key.policy, Attachment::Key, &at("policy"), outside)?,
+            grant: grant(key.policy, Attachment::Key, &at("policy"), outside)?,
             allow_unsigned_pic_operations: key.allow_unsigned_pic_operations,
             require_signed_rule: key.require_signed_rule,
             allow_unsigned_host: key.allow_unsigned_host,
@@ -408,7 +408,7 @@ fn check_upload(upload: Upload, outside: &Outside) -> Result<super::Upload, Erro
         })
         .collect::<Result<_, Error>>()?;
     Ok(super::Upload {
-        access: access(upload.policy, Attachment::Key, "upload.policy", outside)?,
+        grant: grant(upload.policy, Attachment::Key, "upload.policy", outside)?,
         output_prefix: prefix.to_owned(),
         rules,
         metadata_rules: upload.metadata_rules,

@@ -35,7 +35,7 @@ pub struct Config {
     /// The keys that sign requests.
     pub keys: Vec<Key>,
     /// What anyone may do.
-    pub anonymous: Access,
+    pub anonymous: Grant,
     /// Bounds on work and sizes.
     pub limits: Limits,
     /// The trigger.
@@ -85,7 +85,7 @@ pub struct Key {
     /// As bucket policies name it: `qcs::cam::uin/<owner>:uin/<sub>`.
     pub principal: Option<String>,
     /// What it may do.
-    pub access: Access,
+    pub grant: Grant,
     /// Takes `Pic-Operations` that the signature does not cover.
     pub allow_unsigned_pic_operations: bool,
     /// Refuses a rule that the signature does not cover.
@@ -97,7 +97,7 @@ pub struct Key {
 
 /// What someone may do.
 #[derive(Clone, Debug)]
-pub enum Access {
+pub enum Grant {
     /// Nothing.
     Nothing,
     /// Everything (`policy = "open"`).
@@ -106,7 +106,7 @@ pub enum Access {
     Policy(Policy),
 }
 
-impl Access {
+impl Grant {
     /// The policy in words, where there is one.
     pub fn policy(&self) -> Option<&Policy> {
         match self {
@@ -195,7 +195,7 @@ impl Limits {
 #[derive(Clone, Debug)]
 pub struct Upload {
     /// What the trigger's rules may read and write; nothing, unless a policy says so.
-    pub access: Access,
+    pub grant: Grant,
     /// Put before every resolved `fileid`; nothing is written elsewhere.
     pub output_prefix: String,
     /// Rules by key prefix: the longest that fits counts.
@@ -282,7 +282,7 @@ impl Config {
                 policy: None,
             }],
             keys: Vec::new(),
-            anonymous: Access::Open(Policy::open()),
+            anonymous: Grant::Open(Policy::open()),
             limits: Limits::default(),
             upload: Upload::none(),
             cors: Vec::new(),
@@ -294,7 +294,7 @@ impl Config {
 impl Upload {
     pub(crate) fn none() -> Self {
         Self {
-            access: Access::Nothing,
+            grant: Grant::Nothing,
             output_prefix: "processed/".to_owned(),
             rules: Vec::new(),
             metadata_rules: false,

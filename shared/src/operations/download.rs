@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use auth::policy::Action;
 use http::header;
 use http::{Method, Response, StatusCode};
+use pipeline::Prepared;
 use rules::{Format, Rule, RuleItem, Stage};
 
 use crate::authority::call::{Call, response_overrides};
@@ -17,7 +18,7 @@ use crate::wire::body::Body;
 use crate::wire::conditions::{self, Verdict};
 use crate::wire::headers::{self, set};
 use crate::wire::names::IGNORED_ERROR;
-use crate::work::{self, Entry, Made, Place, Timer};
+use crate::work::{self, Entry, Seat, Timer};
 
 /// `GET /<key>?<rule>` and `HEAD` of it.
 pub(crate) async fn download(
@@ -59,13 +60,13 @@ async fn render(
     names: &[SourceName],
 ) -> Result<Response<Body>, Error> {
     let timer = Timer::new(call.deadline);
-    // A condition that holds is answered without a wait, and without a source being opened.
+    // A 304 or 412 needs neither a wait at the gate nor an open source, so conditions are weighed first.
     if conditions::are_given(&call.headers) {
         let (etag, last_modified, said) = sources::head(service, names, rule).await?;
         match conditions::evaluate(&call.headers, &etag, last_modified) {
             Verdict::PreconditionFailed => return Err(Error::PreconditionFailed),
             Verdict::NotModified => {
-                let mut response = told_of_result(service, names, &etag, last_modified);
+                let mut response = answer_without_body(service, names, &etag, last_modified);
                 *response.status_mut() = StatusCode::NOT_MODIFIED;
                 set(response.headers_mut(), header::CONTENT_LENGTH, "0");
                 // As of an object, see `not_modified`.
@@ -78,11 +79,11 @@ async fn render(
     }
     let entry = service.gate.enter(timer.deadline).await?;
     let opened = sources::open(service, names).await?;
-    let (etag, last_modified) = opened.told_of_result(rule);
-    let mut response = told_of_result(service, names, &etag, last_modified);
+    let (etag, last_modified) = opened.tag_and_time(rule);
+    let mut response = answer_without_body(service, names, &etag, last_modified);
     let limit = service.authority.config.limits.source_bytes;
     let sources = sources::read(service, opened, limit, &timer).await?;
-    let place = service.gate.place(&entry, timer.deadline).await?;
+    let seat = service.gate.seat(&entry, timer.deadline).await?;
     let prepared = work::prepare(
         sources,
         rule.clone(),
@@ -90,13 +91,13 @@ async fn render(
         service.authority.config.limits.pipeline_options(),
         &timer,
     );
-    let made = prepared.await.map_err(|error| service.timed(error))?;
+    let prepared = prepared.await.map_err(|error| service.timed(error))?;
     set(
         response.headers_mut(),
         header::CONTENT_TYPE,
-        made.info.format.media_type(),
+        prepared.info().format.media_type(),
     );
-    *response.body_mut() = body_of(service, call, made, timer, entry, place).await?;
+    *response.body_mut() = body_of(service, call, prepared, timer, entry, seat).await?;
     if let Some(len) = response.body().len() {
         set(
             response.headers_mut(),
@@ -111,7 +112,7 @@ async fn render(
 }
 
 /// An answer with what is told of a result, whether or not its bytes follow.
-fn told_of_result(
+fn answer_without_body(
     service: &Service,
     names: &[SourceName],
     etag: &ETag,
@@ -143,18 +144,18 @@ fn told_of_result(
 async fn body_of(
     service: &Service,
     call: &Call,
-    made: Made,
+    prepared: Prepared,
     timer: Timer,
     entry: Entry,
-    place: Place,
+    seat: Seat,
 ) -> Result<Body, Error> {
     if let Some(limit) = call.front.response_limit {
-        let bytes = work::to_bytes(made, limit, &timer)
+        let bytes = work::to_bytes(prepared, limit, &timer)
             .await
             .map_err(|error| service.timed(error))?;
         return Ok(Body::Full(bytes));
     }
-    if let Some(bytes) = made.prepared.bytes() {
+    if let Some(bytes) = prepared.bytes() {
         return Ok(Body::Full(bytes.clone()));
     }
     if call.method == Method::HEAD {
@@ -164,7 +165,7 @@ async fn body_of(
         });
     }
     Ok(Body::Stream {
-        stream: work::stream(made, timer, entry, place),
+        stream: work::stream(prepared, timer, entry, seat),
         len: None,
     })
 }
@@ -185,7 +186,7 @@ async fn original(
     let headers = response.headers_mut();
     headers::describe(headers, &stored.info);
     headers.remove(header::ACCEPT_RANGES);
-    // What stands in for a result is soon looked at again, and by nobody but who may read the object.
+    // Kept for 60 s, so that the result is soon asked for again; by shared caches only where anyone may read the object.
     let public = service
         .authority
         .anyone_may(Action::GetObject, call.place.bucket, key);

@@ -124,11 +124,11 @@ async fn make_one(
         let images = sources::read(service, opened, max, timer).await;
         sources.extend(images.map_err(second_source)?);
     }
-    let _place = service.gate.place(entry, timer.deadline).await?;
+    let _seat = service.gate.seat(entry, timer.deadline).await?;
     let options = service.authority.config.limits.pipeline_options();
-    let made = work::prepare(sources, rule.clone(), limits, options, timer).await?;
-    let info = made.info;
-    let bytes = work::to_bytes(made, service.authority.config.limits.put_bytes, timer).await?;
+    let prepared = work::prepare(sources, rule.clone(), limits, options, timer).await?;
+    let info = prepared.info();
+    let bytes = work::to_bytes(prepared, service.authority.config.limits.put_bytes, timer).await?;
     Ok(Output {
         info: OutputInfo { result: Some(info) },
         bytes,
@@ -146,7 +146,7 @@ async fn describe(
     let Ok(probed) = pipeline::probe(source) else {
         return Ok(None);
     };
-    let _place = service.gate.place(entry, timer.deadline).await?;
+    let _seat = service.gate.seat(entry, timer.deadline).await?;
     let (bytes, limits, watch) = (
         source.clone(),
         service.authority.config.limits.pipeline(),

@@ -59,7 +59,7 @@ pub(crate) async fn put(service: &Service, call: &Call) -> Result<Response<Body>
             let original = storage.put(&key, call.body.clone(), options).await?;
             let stored = store(service, &jobs, made.outputs, None).await;
             let stored = stored.map_err(|error| {
-                error.told("; the original was stored, this and later results were not")
+                error.with_outcome("; the original was stored, this and later results were not")
             })?;
             let about = made.about.as_ref();
             let mut response = answer_upload(
@@ -75,11 +75,11 @@ pub(crate) async fn put(service: &Service, call: &Call) -> Result<Response<Body>
             Ok(response)
         }
         Err(error) if overwrites => {
-            Err(error.told(", whose target is the uploaded key; nothing was stored"))
+            Err(error.with_outcome(", whose target is the uploaded key; nothing was stored"))
         }
         Err(error) => {
             storage.put(&key, call.body.clone(), options).await?;
-            Err(error.told("; the original was stored, no result was"))
+            Err(error.with_outcome("; the original was stored, no result was"))
         }
     }
 }
@@ -114,7 +114,7 @@ pub(crate) async fn stored(service: &Service, call: &Call) -> Result<Response<Bo
         &timer,
     )
     .await
-    .map_err(|error| error.told("; nothing was stored"))?;
+    .map_err(|error| error.with_outcome("; nothing was stored"))?;
     drop((entry, source));
     // A result that replaces its source must replace the one that was read.
     let guard = (call.place.bucket, key.clone(), original.etag.clone());
@@ -160,7 +160,7 @@ pub(crate) async fn complete_multipart(
             .filter(|part| parts.iter().any(|(number, _)| *number == part.number))
             .map(|part| part.size)
             .sum();
-        let still_open = |error: Error| error.told("; the upload is still open");
+        let still_open = |error: Error| error.with_outcome("; the upload is still open");
         readable(service, &jobs, size).map_err(still_open)?;
         check_images(service, &jobs).await.map_err(still_open)?;
     }
@@ -185,7 +185,7 @@ pub(crate) async fn complete_multipart(
         service, call, &entry, &document, &key, &original, &jobs, &timer,
     )
     .await
-    .map_err(|error| error.told("; the original was stored, no result was"))?;
+    .map_err(|error| error.with_outcome("; the original was stored, no result was"))?;
     drop(entry);
     let stored = store(service, &jobs, made.outputs, None).await?;
     answer.leaf("ETag", final_etag(call, &key, &original, &jobs, &stored));
@@ -254,14 +254,4 @@ async fn check_images(service: &Service, jobs: &[Job]) -> Result<(), Error> {
     });
     try_join_all(checks).await?;
     Ok(())
-}
-
-impl Error {
-    /// Adds to a failure what became of the original.
-    fn told(self, what: &'static str) -> Self {
-        Self::Told {
-            source: Box::new(self),
-            what,
-        }
-    }
 }

@@ -26,7 +26,7 @@ pub(crate) async fn head(
         storage.head(&name.key, name.version.as_ref())
     });
     let infos = try_join_all(heads).await?;
-    let (etag, last_modified) = told_of_result(&infos.iter().collect::<Vec<_>>(), &indices, rule);
+    let (etag, last_modified) = tag_and_time(&infos.iter().collect::<Vec<_>>(), &indices, rule);
     let said = headers::content_type(&infos[0]).to_owned();
     Ok((etag, last_modified, said))
 }
@@ -74,7 +74,7 @@ fn distinct(names: &[SourceName]) -> (Vec<&SourceName>, Vec<usize>) {
 }
 
 /// The tag of what `rule` makes of these sources, and when the newest of them was stored.
-fn told_of_result(infos: &[&ObjectInfo], indices: &[usize], rule: &Rule) -> (ETag, SystemTime) {
+fn tag_and_time(infos: &[&ObjectInfo], indices: &[usize], rule: &Rule) -> (ETag, SystemTime) {
     let etag = result_etag(indices.iter().map(|n| &infos[*n].etag), rule);
     let newest = infos.iter().map(|info| info.last_modified).max();
     (etag, newest.unwrap_or(SystemTime::UNIX_EPOCH))
@@ -93,9 +93,9 @@ impl Opened {
     }
 
     /// The tag of what `rule` makes of them, and when the newest of them was stored.
-    pub(crate) fn told_of_result(&self, rule: &Rule) -> (ETag, SystemTime) {
+    pub(crate) fn tag_and_time(&self, rule: &Rule) -> (ETag, SystemTime) {
         let infos: Vec<_> = self.objects.iter().map(|object| &object.info).collect();
-        told_of_result(&infos, &self.indices, rule)
+        tag_and_time(&infos, &self.indices, rule)
     }
 
     /// Their bytes, in the order of the names; those named twice share theirs.

@@ -10,7 +10,7 @@ use http_body::{Frame, SizeHint};
 
 use crate::storage::{self, ByteStream};
 
-/// What is sent behind the headers.
+/// What is sent after the headers.
 pub enum Body {
     /// Nothing.
     Empty,

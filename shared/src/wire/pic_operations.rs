@@ -12,12 +12,12 @@ pub struct PicOperations {
     /// The answer describes the original as well.
     pub is_pic_info: bool,
     /// What to make, in order.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<PicOperation>,
 }
 
 /// One rule and where its result goes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Operation {
+pub struct PicOperation {
     /// The target bucket; `None` is the source's.
     pub bucket: Option<String>,
     /// As it was given, decoded.
@@ -117,7 +117,7 @@ impl PicOperations {
 }
 
 impl Item {
-    fn check(self, number: usize) -> Result<Operation, Error> {
+    fn check(self, number: usize) -> Result<PicOperation, Error> {
         let fileid = match self.fileid {
             Some(fileid) if !fileid.is_empty() => fileid,
             _ => return Err(Error::NoFileId(number)),
@@ -148,7 +148,7 @@ impl Item {
             }
             rule => rule,
         };
-        Ok(Operation {
+        Ok(PicOperation {
             bucket: self.bucket.filter(|bucket| !bucket.is_empty()),
             fileid: decoded,
             rule,
@@ -156,7 +156,7 @@ impl Item {
     }
 }
 
-impl Operation {
+impl PicOperation {
     /// The key under which the result of `source` is stored: absolute with a leading slash, else in the source's
     /// folder.
     ///

@@ -20,8 +20,8 @@ pub enum Error {
     /// A [`Precondition`], or `if_match`, did not hold.
     #[error("`{0}` is not in the state that the request asked for")]
     PreconditionFailed(ObjectKey),
-    /// The range begins behind the end.
-    #[error("the range begins behind the end of the object, which has {size} bytes")]
+    /// The range begins past the end.
+    #[error("the range begins past the end of the object, which has {size} bytes")]
     InvalidRange {
         /// Bytes of the object.
         size: u64,

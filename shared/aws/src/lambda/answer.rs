@@ -1,4 +1,4 @@
-//! An answer as the front takes it: one JSON, or a prelude with the bytes behind it as they are made.
+//! An answer as the front takes it: one JSON, or a prelude with the bytes after it as they are made.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;

@@ -315,7 +315,7 @@ fn full(body: Body) -> Bytes {
 
 /// When work has to end so that there is time to say so: a tenth before Lambda's own end, or a second and a half.
 fn deadline(epoch_ms: u64) -> Instant {
-    // `cargo lambda watch` tells a moment in 1970: no event that may still be answered has its end behind it.
+    // `cargo lambda watch` tells a moment in 1970: no event that may still be answered is past its end.
     const UNKNOWN: Duration = Duration::from_secs(29);
     let end = SystemTime::UNIX_EPOCH + Duration::from_millis(epoch_ms);
     let left = end.duration_since(SystemTime::now()).unwrap_or(UNKNOWN);
