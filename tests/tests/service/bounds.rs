@@ -245,7 +245,9 @@ fn slow() -> (Vec<u8>, String) {
 
 #[test]
 fn the_deadline_ends_a_request() {
-    let server = Server::with(&format!("{OPEN}[limits]\ndeadline_seconds = 1\n"));
+    let server = Server::with(&format!(
+        "{OPEN}[limits]\ndeadline_seconds = 1\nthreads = 1\n"
+    ));
     let (source, rule) = slow();
     server.file("a.png", &source);
     let started = Instant::now();
