@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let text = error.chain();
+            let text = shared::causes::chain(&error);
             if !text.is_empty() {
                 eprintln!("mogr: {text}");
             }

@@ -106,18 +106,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// The error and its causes, in one line.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
-    }
-
     /// 2 for usage, 1 for all else.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
