@@ -77,8 +77,8 @@ impl<'a> Chooser<'a> {
             }
         }
         let first = global.is_none();
-        // Without holes nothing needs to be transparent.
-        let global = global.filter(|global| !change.holes || global.transparent.is_some());
+        let needs_transparent = change.needs_transparent();
+        let global = global.filter(|global| !needs_transparent || global.transparent.is_some());
         if few {
             let colors = counts.colors();
             if let Some(global) = &global
@@ -94,7 +94,7 @@ impl<'a> Chooser<'a> {
                 });
             }
             // The first frame's table is there for those that follow, which need it if it has room for it.
-            let transparent = change.holes || first && colors.len() < 256;
+            let transparent = needs_transparent || first && colors.len() < 256;
             if colors.len() + usize::from(transparent) <= 256 {
                 return Ok(local(Colors::exact(table_of(colors), transparent)));
             }

@@ -47,6 +47,16 @@ pub(crate) struct Change {
     pub(crate) cleared: Option<Rect>,
 }
 
+impl Change {
+    /// True if the image needs a transparent index: for pixels that are not drawn, or to be cleared to transparent.
+    ///
+    /// GIF89a clears to the background color. Browsers clear to transparent whatever is said; libnsgif (libvips),
+    /// `FFmpeg` and Pillow do so only after an image that has a transparent index, whether a pixel uses it or not.
+    pub(crate) fn needs_transparent(&self) -> bool {
+        self.holes || self.disposal == Disposal::Background
+    }
+}
+
 /// Red, green, blue and alpha (0 or 255) of a pixel of a flattened frame.
 #[inline(always)]
 fn pixel<const CHANNELS: usize>(bytes: &[u8; CHANNELS]) -> [u8; 4] {

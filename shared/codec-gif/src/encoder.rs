@@ -199,6 +199,8 @@ mod tests {
             match frame.dispose {
                 gif::DisposalMethod::Keep => {}
                 gif::DisposalMethod::Background => {
+                    // Without one, libnsgif, FFmpeg and Pillow paint the background color.
+                    assert!(frame.transparent.is_some(), "no transparent index");
                     for y in top..top + h {
                         canvas[y * width + left..][..w].fill([0; 4]);
                     }

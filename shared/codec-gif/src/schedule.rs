@@ -303,10 +303,12 @@ impl<'a> Worker<'a> {
             table.resize(colors.len(), [0; 3]);
             table
         };
+        let used = change.holes || index > 0 && colors.is_mixed();
         let transparent = colors
             .transparent
-            .filter(|_| change.holes || index > 0 && colors.is_mixed());
-        let symbols = colors.table.len() + usize::from(transparent.is_some());
+            .filter(|_| used || change.needs_transparent());
+        // An index that only tells how to clear the image is in the table, and not among the symbols.
+        let symbols = colors.table.len() + usize::from(transparent.is_some() && used);
         let minimum_code_size = block::table_bits(symbols).max(2);
         self.map(index, frame, &change, &colors, minimum_code_size)?;
         let image = Image {

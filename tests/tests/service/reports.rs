@@ -186,6 +186,47 @@ fn a_linear_picture_is_not_dark() {
 }
 
 #[test]
+fn what_is_cleared_is_transparent_to_every_viewer() {
+    // Those that clear to the background color do so unless the image has a transparent index, used or not (image for
+    // Dart 567, ImageSharp 1369, gamut 58).
+    let server = server(&["clear_opaque.png", "clear_alpha.png"]);
+    let answer = server.get(&format!(
+        "/clear_opaque.png?{}",
+        animated("clear_alpha.png")
+    ));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let mut decoder = gif::Decoder::new(&answer.body[..]).expect("a GIF");
+    let mut cleared = 0;
+    while let Some(frame) = decoder.read_next_frame().expect("a whole GIF") {
+        if frame.dispose == gif::DisposalMethod::Background {
+            let unused = frame.transparent.expect("an index to clear to");
+            assert!(usize::from(unused) < decoder_table_len(&answer.body));
+            cleared += 1;
+        }
+    }
+    assert!(cleared > 0, "nothing is cleared");
+    let second = &read_gif(&answer.body).canvases[1];
+    let (_, _, source) = read_png(&fixture("clear_alpha.png"));
+    let visible = second
+        .chunks_exact(4)
+        .filter(|pixel| pixel[3] == 255)
+        .count();
+    let drawn = source
+        .chunks_exact(3)
+        .filter(|pixel| **pixel != [255; 3])
+        .count();
+    assert_eq!(
+        visible, drawn,
+        "what is transparent in the source is so in the result"
+    );
+}
+
+/// Entries of the global color table.
+fn decoder_table_len(gif: &[u8]) -> usize {
+    2 << (gif[10] & 7)
+}
+
+#[test]
 fn equal_frames_stay_frames() {
     // Pillow 2314, 7613, 5928, 6778.
     let itself = format!("http://{HOST}/ok_same1.png");
