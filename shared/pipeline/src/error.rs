@@ -3,6 +3,7 @@
 use raster::{Size, Stopped};
 
 use crate::format::Format;
+use crate::probe::info::SourceInfo;
 
 /// Why there is no result.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +158,15 @@ impl Fault {
             format,
             reason: reason.into(),
         }
+    }
+
+    /// The fault of a file whose decoder finds another size than the probe, by which the limits were checked.
+    pub(crate) fn other_size(info: &SourceInfo, found: Size) -> Self {
+        let size = info.size;
+        Self::broken(
+            info.format,
+            format!("it decodes to {found} px where its header says {size} px"),
+        )
     }
 }
 

@@ -577,7 +577,16 @@ fn holds_memory_to_its_limit() {
     let gray = common::png(40, 30, ColorType::Grayscale, &[7; 1200]);
     takes(&gray, "imageMogr2/format/jpg", 1200);
     let webp = as_format(ImageFormat::WebP, 40, 30, filled(40, 30, [1, 2, 3, 255]));
-    takes(&webp, "imageMogr2/format/jpg", 9600);
+    // The result, pixels and transforms, the data once more, and Huffman tables by its length.
+    let data = u64::from(u32::from_le_bytes([webp[16], webp[17], webp[18], webp[19]]));
+    let tables = (data / 60 + 1) * 5 * 4200;
+    takes(
+        &webp,
+        "imageMogr2/format/jpg",
+        1200 * (4 + 5) + data + tables,
+    );
+    let gif = as_format(ImageFormat::Gif, 40, 30, filled(40, 30, [1, 2, 3, 255]));
+    takes(&gif, "imageMogr2/format/jpg", 9600);
     let jpeg = |progressive| {
         let jpeg = Jpeg {
             progressive,

@@ -227,6 +227,26 @@ fn decoder_table_len(gif: &[u8]) -> usize {
 }
 
 #[test]
+fn a_gif_is_read_as_browsers_read_it() {
+    // An extension of an unknown label is passed over (image-gif 209). Colors of a palette are far from a JPEG's.
+    looks_like("gif_extension_2a.gif", "gif_expect.png");
+    // A first image beyond the screen enlarges it (ImageMagick congrats.gif).
+    let (width, height, pixels) = read_rgb(&made("gif_frame_over_screen.gif", TO_JPEG));
+    assert_eq!((width, height), (64, 48));
+    let image = &read_gif_image(&fixture("gif_frame_over_screen.gif"));
+    assert!(distance(&pixels, 3, image, 4) < NEAR);
+}
+
+/// The pixels of the first image of a GIF, RGBA.
+fn read_gif_image(bytes: &[u8]) -> Vec<u8> {
+    let mut options = gif::DecodeOptions::new();
+    options.set_color_output(gif::ColorOutput::RGBA);
+    let mut decoder = options.read_info(bytes).expect("a GIF");
+    let frame = decoder.read_next_frame().expect("a whole image");
+    frame.expect("an image").buffer.to_vec()
+}
+
+#[test]
 fn equal_frames_stay_frames() {
     // Pillow 2314, 7613, 5928, 6778.
     let itself = format!("http://{HOST}/ok_same1.png");

@@ -1,10 +1,13 @@
 //! Source bytes to one picture in memory: the last step that can fail on input.
 
+mod bmp;
 mod described;
+mod gif;
 mod jpeg;
-mod other;
+mod parts;
 mod png;
 mod watched;
+mod webp;
 
 use raster::{Layout, Watch};
 
@@ -26,20 +29,14 @@ pub(crate) fn decode(
 ) -> Result<Decoded, Fault> {
     let decoded = match info.format {
         Format::Jpeg => jpeg::decode(bytes, limits, watch)?,
-        Format::Png => png::decode(bytes, space, limits, watch)?,
-        Format::Gif | Format::WebP | Format::Bmp => {
-            // The decoder holds the picture and as much again at most.
-            limits.check_memory(info.size.pixels() * 8)?;
-            other::decode(bytes, info)?
-        }
+        Format::Png => png::decode(bytes, info, space, limits, watch)?,
+        Format::Gif => gif::decode(bytes, info, limits)?,
+        Format::WebP => webp::decode(bytes, info, limits)?,
+        Format::Bmp => bmp::decode(bytes, info, limits)?,
     };
+    // Each decoder has compared its size before it made a pixel.
     if decoded.frame.size() != info.size {
-        let found = decoded.frame.size();
-        let reason = format!(
-            "it decodes to {found} px where its header says {} px",
-            info.size
-        );
-        return Err(Fault::broken(info.format, reason));
+        return Err(Fault::other_size(info, decoded.frame.size()));
     }
     Ok(match &decoded.icc {
         Some(icc) if space == ColorSpace::Srgb || !fits(icc, &decoded) => {

@@ -1,19 +1,19 @@
 //! PNG, over the crate `png`.
 
-use std::io::{self, BufRead, Read, Seek, SeekFrom};
-
 use codec_jpeg::exif;
 use moxcms::Layout as Channels;
 use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 use raster::{Frame, Layout, Size, Watch};
 
 use super::described;
+use super::parts::Parts;
 use crate::color::{self, ColorSpace, Wide};
 use crate::density;
 use crate::error::Fault;
 use crate::format::Format;
 use crate::limits::Limits;
 use crate::picture::Decoded;
+use crate::probe::info::SourceInfo;
 use crate::probe::png::used;
 
 /// Bytes that the decoder may take for itself: a row or two, and a color profile.
@@ -21,6 +21,7 @@ const MAX_OWN_BYTES: usize = 64 << 20;
 
 pub(super) fn decode(
     bytes: &[u8],
+    probed: &SourceInfo,
     wanted: ColorSpace,
     limits: &Limits,
     watch: &dyn Watch,
@@ -34,6 +35,9 @@ pub(super) fn decode(
     let (color, depth) = reader.output_color_type();
     let info = reader.info();
     let size = Size::new(info.width, info.height);
+    if size != probed.size {
+        return Err(Fault::other_size(probed, size));
+    }
     let interlaced = info.interlaced;
     let gray = match info.color_type {
         ColorType::Grayscale | ColorType::GrayscaleAlpha => true,
@@ -124,52 +128,6 @@ fn channels(color: ColorType) -> Channels {
         // `EXPAND` leaves no palette.
         ColorType::Rgb | ColorType::Indexed => Channels::Rgb,
         ColorType::Rgba => Channels::Rgba,
-    }
-}
-
-/// Parts of a file, read one after the other.
-struct Parts<'a> {
-    parts: std::vec::IntoIter<&'a [u8]>,
-    now: &'a [u8],
-}
-
-impl<'a> Parts<'a> {
-    fn new(parts: Vec<&'a [u8]>) -> Self {
-        Self {
-            parts: parts.into_iter(),
-            now: &[],
-        }
-    }
-}
-
-impl BufRead for Parts<'_> {
-    fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.now.is_empty() {
-            match self.parts.next() {
-                Some(part) => self.now = part,
-                None => break,
-            }
-        }
-        Ok(self.now)
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.now = &self.now[count..];
-    }
-}
-
-impl Read for Parts<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.fill_buf()?.read(buffer)?;
-        self.consume(count);
-        Ok(count)
-    }
-}
-
-/// The decoder asks for a reader that can, and never does.
-impl Seek for Parts<'_> {
-    fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
-        Err(io::ErrorKind::Unsupported.into())
     }
 }
 

@@ -1,11 +1,11 @@
 //! Header -> [`SourceInfo`]. Nothing sized by an image is allocated here.
 
 mod bmp;
-mod gif;
+pub(crate) mod gif;
 pub(crate) mod info;
 pub(crate) mod jpeg;
 pub(crate) mod png;
-mod webp;
+pub(crate) mod webp;
 
 use crate::error::Fault;
 use crate::format::Format;
