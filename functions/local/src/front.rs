@@ -1,5 +1,6 @@
 //! The HTTP front of the local host: connections in, requests to the service, answers out.
 
+mod connections;
 mod spelling;
 mod stream;
 mod target;
@@ -27,9 +28,10 @@ use shared::{Body, Error, Front, Service, storage};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::connections::{Busy, Connections};
 use self::stream::Stream;
 
-/// Connections at once; more wait to be accepted.
+/// Connections at once; one more ends one of them.
 const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of a request's line and headers. A rule of 20 frames takes 2 kB, five of them in a header ten.
 const MAX_HEAD: usize = 256 * 1024;
@@ -71,6 +73,7 @@ pub struct Server {
     listener: TcpListener,
     host: Host,
     patience: Patience,
+    max_connections: usize,
 }
 
 /// What all connections share.
@@ -102,6 +105,7 @@ impl Server {
                 spelling: spelling::extensions().await,
             },
             patience: Patience::default(),
+            max_connections: MAX_CONNECTIONS,
         })
     }
 
@@ -109,6 +113,16 @@ impl Server {
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
+    }
+
+    /// The same, with another number of connections at once than 1,024. When one more comes, one without a request ends,
+    /// of the address that has most.
+    #[must_use]
+    pub fn with_connections(self, max_connections: usize) -> Self {
+        Self {
+            max_connections,
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -126,24 +140,27 @@ impl Server {
             listener,
             host,
             patience,
+            max_connections,
         } = self;
-        let connections = GracefulShutdown::new();
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let graceful = GracefulShutdown::new();
+        let connections = Connections::new(max_connections);
         let mut stop = std::pin::pin!(stop);
         loop {
             let accept = async {
-                let place = Arc::clone(&places).acquire_owned().await;
-                (listener.accept().await, place)
+                let (stream, client) = listener.accept().await?;
+                let entry = connections.enter(client.ip().to_canonical()).await;
+                Ok::<_, io::Error>((stream, client, entry))
             };
-            let (accepted, place) = tokio::select! {
+            let accepted = tokio::select! {
                 () = &mut stop => break,
                 accepted = accept => accepted,
             };
-            let (stream, client) = match accepted {
+            let (stream, client, entry) = match accepted {
                 Ok(accepted) => accepted,
                 Err(error) => {
-                    // Out of files, mostly: those of other connections come back.
+                    // Out of files, mostly: that of a connection without a request comes back at once.
                     tracing::warn!(%error, "a connection was not accepted");
+                    connections.end_one();
                     tokio::time::sleep(Duration::from_millis(50)).await;
                     continue;
                 }
@@ -152,12 +169,15 @@ impl Server {
             let _ = stream.set_nodelay(true);
             let io = TokioIo::new(Stream::new(stream, patience.stall));
             let host = host.clone();
+            let entry = Arc::new(entry);
+            let own = Arc::clone(&entry);
             let answer = hyper::service::service_fn(move |request| {
                 let host = host.clone();
+                let busy = own.busy();
                 async move {
                     let mut answer = host.answer(request, client, patience.stall).await;
                     answer.extensions_mut().extend(host.spelling);
-                    Ok::<_, Infallible>(answer.map(Sent))
+                    Ok::<_, Infallible>(answer.map(|body| Sent { body, _busy: busy }))
                 }
             });
             let connection = http1::Builder::new()
@@ -165,16 +185,18 @@ impl Server {
                 .header_read_timeout(patience.head)
                 .max_buf_size(MAX_HEAD)
                 .serve_connection(io, answer);
-            let connection = connections.watch(connection);
+            let connection = graceful.watch(connection);
             tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%client, %error, "connection ended");
+                tokio::select! {
+                    ended = connection => if let Err(error) = ended {
+                        tracing::debug!(%client, %error, "connection ended");
+                    },
+                    () = entry.ended() => tracing::debug!(%client, "connection ended for another"),
                 }
-                drop(place);
             });
         }
         drop(listener);
-        if tokio::time::timeout(patience.grace, connections.shutdown())
+        if tokio::time::timeout(patience.grace, graceful.shutdown())
             .await
             .is_err()
         {
@@ -253,7 +275,11 @@ fn closing(mut answer: Response<Body>) -> Response<Body> {
 ///
 /// It never says at once that it is at its end: hyper would then drop the `Content-Length: 0` of a 304, without which a
 /// published SDK fails. Its length says the same, and keeps the header.
-struct Sent(Body);
+struct Sent {
+    body: Body,
+    /// Until the last of it is taken to be sent, the connection has a request.
+    _busy: Busy,
+}
 
 impl http_body::Body for Sent {
     type Data = Bytes;
@@ -263,11 +289,11 @@ impl http_body::Body for Sent {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, storage::Error>>> {
-        Pin::new(&mut self.get_mut().0).poll_frame(context)
+        Pin::new(&mut self.get_mut().body).poll_frame(context)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.body.size_hint()
     }
 }
 

@@ -25,6 +25,10 @@ impl Server {
     }
 
     fn with(patience: mogr::Patience) -> Self {
+        Self::set_up(move |server| server.with_patience(patience))
+    }
+
+    fn set_up(set_up: impl FnOnce(mogr::Server) -> mogr::Server + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::open("examples-1250000000", folder.path().to_owned());
         config.limits.put_bytes = 1_000_000;
@@ -37,7 +41,7 @@ impl Server {
             runtime.block_on(async {
                 let any = "127.0.0.1:0".parse().unwrap();
                 let server = mogr::Server::bind(any, service).await.unwrap();
-                let server = server.with_patience(patience);
+                let server = set_up(server);
                 tell.send(server.address().unwrap()).unwrap();
                 server.run(async { drop(stopped.await) }).await;
             });
@@ -753,4 +757,37 @@ fn a_head_that_can_be_read_in_two_ways_is_refused() {
     // An absolute target does not make two of them one.
     let twice = "GET http://localhost/a HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n";
     server.send(twice).is_error(400, "InvalidRequest");
+}
+
+#[test]
+fn whoever_comes_is_let_in_and_the_longest_idle_goes() {
+    let server = Server::set_up(|server| server.with_connections(4));
+    server.send(put("/a", "x"));
+    // The oldest one has a request, and two after it none: of these one has not even sent a whole head.
+    let mut busy = server.connect();
+    busy.write(format!(
+        "PUT /b HTTP/1.1\r\n{HOST}Expect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    ));
+    assert_eq!(busy.read(false).status, 100);
+    let mut half = server.connect();
+    half.write("GET /a HTTP/1.1\r\n");
+    let mut idle = server.connect();
+    idle.send(get("/a")).is(200, b"x");
+    // Ten times as many as there is room for: each is answered, and none waits for another to go.
+    let mut others = Vec::new();
+    for _ in 0..40 {
+        let mut client = server.connect();
+        client.send(get("/a")).is(200, b"x");
+        others.push(client);
+    }
+    assert!(half.is_closed() && idle.is_closed());
+    for client in &mut others[..37] {
+        assert!(client.is_closed());
+    }
+    for client in &mut others[37..] {
+        client.send(get("/a")).is(200, b"x");
+    }
+    busy.write("body");
+    assert_eq!(busy.read(true).status, 200);
+    busy.send(get("/b")).is(200, b"body");
 }
