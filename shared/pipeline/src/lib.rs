@@ -22,6 +22,7 @@ mod prepare;
 mod probe;
 mod result;
 mod still;
+mod version;
 
 pub use codec_gif::Preset;
 pub use codec_jpeg::{Damage, Process, Sampling, Scans, Simd};
@@ -35,3 +36,4 @@ pub use probe::info::SourceInfo;
 pub use probe::probe;
 pub use result::{Prepared, Report, ResultInfo};
 pub use still::Pixels;
+pub use version::ENCODER_VERSION;

@@ -2,17 +2,16 @@
 
 use std::fmt::{Display, Write};
 
+use pipeline::ENCODER_VERSION;
 use sha1::{Digest, Sha1};
 
 use crate::storage::ETag;
 
-/// Changes whenever an encoder's bytes change, so that tags and stored results of an older one are not taken for new.
-const ENCODER_VERSION: &str = concat!("mogr ", env!("CARGO_PKG_VERSION"), " e1");
-
-/// The tag of what `rule` makes of sources with these tags: the same for as long as none of them changes.
+/// The tag of what `rule` makes of sources with these tags: the same for as long as none of them changes, and no encoder
+/// writes other bytes.
 pub(crate) fn result_etag<'a>(sources: impl Iterator<Item = &'a ETag>, rule: &dyn Display) -> ETag {
     let mut hash = Sha1::new();
-    hash.update(ENCODER_VERSION);
+    hash.update(ENCODER_VERSION.as_str());
     for etag in sources {
         hash.update("\n");
         hash.update(etag.opaque());
