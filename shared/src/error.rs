@@ -233,7 +233,7 @@ impl Error {
             Self::Rule(error)
             | Self::PicOperations(pic_operations::Error::Rule { source: error, .. }) => match error
             {
-                rules::Error::Image { .. } => {
+                error if error.is_of_image() => {
                     numbered("InvalidImageSource", -106, error.is_suppressible())
                 }
                 _ => numbered("InvalidArgument", -103, error.is_suppressible()),

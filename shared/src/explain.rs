@@ -212,18 +212,21 @@ fn explain_operation(
     told.take(authority.allow(&who, &asks));
     match operation {
         Operation::Render(item) => {
-            told.take(authority.may_use_rule(call, &item.raw));
+            told.take(authority.may_use_rule(call, item));
             told.take(response_overrides(call));
             let Some(key) = told.take(call.key()) else {
                 return;
             };
-            let hides = Rule::asks_to_ignore_errors(&item.text);
+            let mut hides = Rule::asks_to_ignore_errors(&item.text);
             let sources = match Rule::parse(&item.text) {
                 Ok(rule) => {
-                    explain_images(authority, told, call, &rule, &Who::of_rule(call, &item.raw));
-                    authority.sources_of(call, &key, &rule, &item.raw).map(drop)
+                    explain_images(authority, told, call, &rule, &Who::of_rule(call, item));
+                    authority.sources_of(call, &key, &rule, item).map(drop)
                 }
-                Err(error) => Err(error.into()),
+                Err(error) => {
+                    hides = call.hides(item, &error);
+                    Err(error.into())
+                }
             };
             match sources {
                 Err(error) if hides && error.answer().suppressible => told.line(

@@ -126,10 +126,7 @@ impl Animate {
             // A rule names images by URL; these stand for the files in their order.
             ImageRef::new(&format!("http://files/{number}")).expect("a host and a number")
         });
-        let animate = rules::Animate {
-            duration: self.duration,
-            images: images.collect(),
-        };
+        let animate = rules::Animate::new(self.duration, images.collect());
         let stage = ImageMogr2 {
             animate: Some(animate),
             ..ImageMogr2::default()

@@ -158,10 +158,8 @@ pub(crate) fn animate(objects: &[String], duration: u32, host: &str) -> Result<S
             source: source.into(),
         })
     });
-    let animate = rules::Animate {
-        duration,
-        images: images.collect::<Result<_, Error>>()?,
-    };
+    let images = images.collect::<Result<_, Error>>()?;
+    let animate = rules::Animate::new(duration, images);
     let stage = ImageMogr2 {
         animate: Some(animate),
         ..ImageMogr2::default()

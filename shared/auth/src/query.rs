@@ -7,9 +7,9 @@ use percent_encoding::percent_decode;
 
 use crate::encoding::{escape, escape_name, unescape_form};
 
-/// What a processing parameter begins with (before `/`, `|`, `=` or its end): the verbs of rules, and two parameters that
+/// What a processing parameter begins with (in any letter case; before `/`, `|`, `;`, `=` or its end): the verbs of rules, and two parameters that
 /// clients of COS sign in the same way.
-pub const PROCESSING: [&str; 11] = [
+pub const PROCESSING: [&str; 18] = [
     "imageMogr2",
     "imageView2",
     "watermark",
@@ -18,7 +18,14 @@ pub const PROCESSING: [&str; 11] = [
     "imageSlim",
     "exif",
     "style",
+    "imageMogr",
+    "imageView",
     "QRcode",
+    "saveas",
+    "vframe",
+    "avinfo",
+    "GoodsMatting",
+    "AIGCMetadata",
     "photo_rgb",
     "ci-process",
 ];
@@ -100,9 +107,14 @@ pub(crate) fn readings_named(raw: &[u8], listed: impl Fn(&str) -> bool) -> Vec<P
 
 fn is_processing(raw: &[u8]) -> bool {
     PROCESSING.iter().any(|verb| {
-        let mut decoded = percent_decode(raw);
-        verb.bytes().all(|byte| decoded.next() == Some(byte))
-            && matches!(decoded.next(), None | Some(b'/' | b'|' | b'='))
+        let mut decoded = percent_decode(raw).skip_while(|byte| *byte == b'|');
+        let mut same = |byte: u8| {
+            decoded
+                .next()
+                .is_some_and(|found| found.eq_ignore_ascii_case(&byte))
+        };
+        verb.bytes().all(&mut same)
+            && matches!(decoded.next(), None | Some(b'/' | b'|' | b';' | b'='))
     })
 }
 

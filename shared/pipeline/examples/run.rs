@@ -23,10 +23,8 @@ fn main() {
     if mode == "animate" {
         let images = 2..=files.len();
         let images = images.map(|n| ImageRef::new(&format!("http://host/{n}")).expect("a URL"));
-        let animate = Some(Animate {
-            duration: first.parse().expect("milliseconds"),
-            images: images.collect(),
-        });
+        let duration = first.parse().expect("milliseconds");
+        let animate = Some(Animate::new(duration, images.collect()));
         let stage = ImageMogr2 {
             animate,
             ..ImageMogr2::default()

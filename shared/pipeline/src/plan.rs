@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use codec_jpeg::{Metadata, Process};
 use raster::{Orientation, Size};
-use rules::{Quality, Role, Rule, Stage};
+use rules::{ImageMogr2, Quality, Role, Rule, Stage};
 
 use crate::encode::Target;
 use crate::error::{Error, Fault, jpeg_error};
@@ -126,7 +126,7 @@ impl Plan {
 ///
 /// [`Error::TooManyFrames`].
 pub fn check(rule: &Rule, limits: &Limits) -> Result<(), Error> {
-    for Stage::ImageMogr2(stage) in rule.stages() {
+    for stage in pictures(rule) {
         let found = 1 + stage.animate.as_ref().map_or(0, |a| a.images.len());
         let max = limits.max_frames;
         if found > max {
@@ -136,6 +136,14 @@ pub fn check(rule: &Rule, limits: &Limits) -> Result<(), Error> {
     Ok(())
 }
 
+/// The stages of a rule. Commands other than imageMogr2 are not built: a rule that has one is not read.
+fn pictures(rule: &Rule) -> impl Iterator<Item = &ImageMogr2> {
+    rule.stages().iter().filter_map(|stage| match stage {
+        Stage::ImageMogr2(stage) => Some(stage),
+        _ => None,
+    })
+}
+
 /// Probes the sources and holds them to the limits of what they are used as.
 fn accept(sources: &[Bytes], rule: &Rule, limits: &Limits) -> Result<Vec<Source>, Error> {
     let roles: Vec<Role> = rule.images().map(|named| named.role).collect();
@@ -143,13 +151,8 @@ fn accept(sources: &[Bytes], rule: &Rule, limits: &Limits) -> Result<Vec<Source>
     if found != expected {
         return Err(Error::SourceCount { found, expected });
     }
-    let asks = |stage: &&Stage| {
-        let Stage::ImageMogr2(stage) = stage;
-        !stage.is_empty()
-    };
-    let begins = rule.stages().iter().find(asks);
-    let begins_with_animate =
-        begins.is_some_and(|Stage::ImageMogr2(stage)| stage.animate.is_some());
+    let begins = pictures(rule).next();
+    let begins_with_animate = begins.is_some_and(|stage| stage.animate.is_some());
     let accept = |(index, bytes): (usize, &Bytes)| {
         let accepted = limits.accept(bytes).and_then(|info| {
             // The object may become a frame on the way; images that are frames must be so as they are.
@@ -190,7 +193,7 @@ fn resolve(rule: &Rule, object: &SourceInfo, limits: &Limits) -> Result<Work, Fa
     };
     let mut asked = Asked::default();
     let mut image = 1;
-    for Stage::ImageMogr2(stage) in rule.stages() {
+    for stage in pictures(rule) {
         if let Some(animate) = &stage.animate {
             let images = image..image + animate.images.len();
             image = images.end;
@@ -203,6 +206,11 @@ fn resolve(rule: &Rule, object: &SourceInfo, limits: &Limits) -> Result<Work, Fa
             draft.become_a(match format {
                 rules::Format::Jpg => Format::Jpeg,
                 rules::Format::Png => Format::Png,
+                rules::Format::WebP => Format::WebP,
+                rules::Format::Gif => Format::Gif,
+                rules::Format::Bmp => Format::Bmp,
+                rules::Format::Source => object.format,
+                rules::Format::Avif => return Err(Fault::UnknownFormat),
             });
         }
         asked.add(&stage.output);

@@ -14,17 +14,36 @@ pub enum Error {
         /// How many may be.
         max: usize,
     },
-    /// Nothing between two `|`, or at an end.
-    #[error("stage {stage} is empty; each stage joined by `|` begins with `imageMogr2/`")]
-    EmptyStage {
-        /// Which, from 1.
-        stage: usize,
+    /// More operations that change pixels than a rule may have.
+    #[error("the rule has {found} operations that change pixels; at most {max} are allowed")]
+    TooManyOperations {
+        /// How many there are.
+        found: usize,
+        /// How many may be.
+        max: usize,
+    },
+    /// A stage after one that answers no picture.
+    #[error("{name} answers text and must be the last stage; another one follows")]
+    NotLast {
+        /// The command that must be last.
+        name: &'static str,
+    },
+    /// `style` without a name.
+    #[error("style has no name; expected style/<name>")]
+    NoStyle,
+    /// Known elsewhere, and not ours to do.
+    #[error("{name} is not supported")]
+    Refused {
+        /// The command, operation or kind of mark.
+        name: &'static str,
     },
     /// A verb of the API that is not built yet.
-    #[error("{name} is not supported yet; imageMogr2 is")]
+    #[error("{name} is not supported yet; supported are {supported}")]
     UnsupportedStage {
         /// The verb.
         name: &'static str,
+        /// What is built.
+        supported: String,
     },
     /// Not a verb of the API.
     #[error("unknown processing `{name}`; a stage begins with `imageMogr2/`")]
@@ -40,11 +59,13 @@ pub enum Error {
         /// What is built.
         supported: String,
     },
-    /// Not an operation of imageMogr2.
-    #[error("unknown operation `{name}`; supported are {supported}")]
+    /// Not an operation of the command.
+    #[error("unknown operation `{name}`; {}", meant(*near, supported))]
     UnknownOperation {
         /// What stood there.
         name: String,
+        /// A name like it.
+        near: Option<&'static str>,
         /// What is built.
         supported: String,
     },
@@ -66,23 +87,27 @@ pub enum Error {
         /// What stood there.
         found: String,
     },
-    /// A value of the API that is not built yet.
-    #[error("{operation}: `{found}` is not supported yet; expected {supported}")]
-    UnsupportedValue {
+    /// Base64 that does not hold what the operation takes, or is none.
+    #[error("{operation}: expected {expected}, found `{found}`")]
+    Encoded {
         /// The operation.
         operation: &'static str,
-        /// What it takes for now.
-        supported: &'static str,
+        /// What it takes.
+        expected: &'static str,
         /// What stood there.
         found: String,
     },
-    /// The same operation twice in one stage.
-    #[error("`{operation}` is given twice in one stage; once is allowed")]
-    Twice {
-        /// The operation.
-        operation: &'static str,
+    /// A format that is not written.
+    #[error("format: `{found}` is {state}; written are {written}")]
+    Format {
+        /// What stood there.
+        found: String,
+        /// Why not, in words.
+        state: &'static str,
+        /// Which are.
+        written: String,
     },
-    /// `duration` or `images` without `animate` before it.
+    /// A parameter of `animate` without `animate` before it.
     #[error("`{parameter}` stands without `animate` before it")]
     OutsideAnimate {
         /// The parameter.
@@ -113,16 +138,34 @@ pub enum Error {
         /// What is wrong with it.
         error: ImageError,
     },
-    /// A query with two rules.
+    /// The image of a watermark cannot be read as a URL.
+    #[error("image: {error}")]
+    MarkImage {
+        /// What is wrong with it.
+        error: ImageError,
+    },
+    /// The rule in the URL of a watermark's image.
+    #[error("the rule in the URL of a watermark's image: {error}")]
+    Nested {
+        /// What is wrong with it.
+        error: Box<Error>,
+    },
+    /// A rule in the URL of a watermark's image that holds what it may not.
     #[error(
-        "the query has two processing rules, `{first}` and `{second}`; one is allowed, \
-         with stages joined by `|`"
+        "the rule in the URL of a watermark's image has {found}; imageMogr2 without animate, imageView2 and watermark \
+         with plain images are allowed"
     )]
-    TwoRules {
-        /// The verb of the first.
-        first: String,
-        /// The verb of the second.
-        second: String,
+    NestedStage {
+        /// What it holds.
+        found: String,
+    },
+    /// More watermark images than a rule may name.
+    #[error("the rule names {found} watermark images; at most {max} are allowed")]
+    TooManyMarks {
+        /// How many there are, those in the URLs of images as well.
+        found: usize,
+        /// How many may be.
+        max: usize,
     },
     /// A query item that is not text once its escapes are read.
     #[error("query item {number} is not UTF-8 once its percent escapes are read")]
@@ -140,22 +183,55 @@ impl Error {
         match self {
             Self::MissingValue { .. }
             | Self::Value { .. }
-            | Self::UnsupportedValue { .. }
+            | Self::Encoded { .. }
+            | Self::Format { .. }
             | Self::MissingParameter { .. }
-            | Self::Image { .. } => true,
+            | Self::Image { .. }
+            | Self::MarkImage { .. } => true,
+            Self::Nested { error } => error.is_suppressible(),
             Self::Empty
             | Self::TooManyStages { .. }
-            | Self::EmptyStage { .. }
+            | Self::TooManyOperations { .. }
+            | Self::TooManyMarks { .. }
+            | Self::NotLast { .. }
+            | Self::NoStyle
+            | Self::Refused { .. }
             | Self::UnsupportedStage { .. }
             | Self::UnknownStage { .. }
             | Self::UnsupportedOperation { .. }
             | Self::UnknownOperation { .. }
-            | Self::Twice { .. }
             | Self::OutsideAnimate { .. }
             | Self::BesideAnimate { .. }
-            | Self::TwoRules { .. }
+            | Self::NestedStage { .. }
             | Self::NotUtf8 { .. } => false,
         }
+    }
+
+    /// True where the fault lies in base64.
+    ///
+    /// A signature does not cover letter case, which base64 lives by: on a signed request such a fault must not be hidden,
+    /// or whoever changes a letter of it gets the original where a rule was signed.
+    pub fn is_in_base64(&self) -> bool {
+        matches!(
+            self,
+            Self::Encoded { .. }
+                | Self::Image { .. }
+                | Self::MarkImage { .. }
+                | Self::Nested { .. }
+        )
+    }
+
+    /// True where an image that the rule names is at fault.
+    pub fn is_of_image(&self) -> bool {
+        matches!(self, Self::Image { .. } | Self::MarkImage { .. })
+    }
+}
+
+/// The name that was probably meant, or all that there are.
+fn meant(near: Option<&'static str>, supported: &str) -> String {
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("supported are {supported}"),
     }
 }
 
@@ -224,7 +300,7 @@ pub enum ImageError {
     /// A path that is not text once its escapes are read.
     #[error("the path is not UTF-8 once its percent escapes are read")]
     PathNotUtf8,
-    /// A rule inside an image URL.
+    /// A rule inside the URL of a frame.
     #[error("the URL has a processing rule of its own; images are taken as they are stored")]
     Rule,
 }

@@ -1,22 +1,13 @@
 //! An image named inside a rule: base64 of a URL, and the parts of that URL. Nothing here resolves or fetches.
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use percent_encoding::percent_decode_str;
 
 use crate::error::{ImageError, short};
-use crate::query::split_query;
+use crate::query::{QueryRule, split_query};
+use crate::values::{decode, encode};
 
 /// Bytes that an image URL may have; with a signature in it, about 700 are usual.
 const MAX_BYTES: usize = 4096;
-
-const ENGINE: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::URL_SAFE,
-    GeneralPurposeConfig::new()
-        .with_encode_padding(false)
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
-);
 
 /// An image as a rule names it: the text of a URL that [`ImageUrl::parse`] reads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -44,14 +35,20 @@ impl ImageRef {
     ///
     /// [`ImageError::Base64`], [`ImageError::NotUtf8`], and those of [`ImageUrl::parse`].
     pub fn from_base64(base64: &str) -> Result<Self, ImageError> {
-        let safe = base64
-            .trim_end_matches('=')
-            .replace('+', "-")
-            .replace('/', "_");
-        let bytes = ENGINE.decode(safe).map_err(|_| ImageError::Base64 {
-            found: short(base64),
-        })?;
-        Self::new(std::str::from_utf8(&bytes).map_err(|_| ImageError::NotUtf8)?)
+        Self::new(&decode_text(base64)?)
+    }
+
+    /// As [`ImageRef::from_base64`], and the URL may carry a rule of its own.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn with_rule_from_base64(base64: &str) -> Result<Self, ImageError> {
+        let text = decode_text(base64)?;
+        Ok(Self {
+            url: ImageUrl::parse_with_rule(&text)?,
+            text,
+        })
     }
 
     /// The URL as it was written.
@@ -66,8 +63,15 @@ impl ImageRef {
 
     /// The URL in URL-safe base64 without padding, as it stands in a canonical rule.
     pub fn to_base64(&self) -> String {
-        ENGINE.encode(&self.text)
+        encode(&self.text)
     }
+}
+
+fn decode_text(base64: &str) -> Result<String, ImageError> {
+    let bytes = decode(base64).ok_or_else(|| ImageError::Base64 {
+        found: short(base64),
+    })?;
+    String::from_utf8(bytes).map_err(|_| ImageError::NotUtf8)
 }
 
 /// How a URL begins. Both name the same object.
@@ -94,8 +98,10 @@ pub struct ImageUrl {
     pub path: String,
     /// The path without its first `/`, percent escapes read once; `+` is a plus, dots and doubled slashes stay.
     pub key: String,
-    /// What stands after `?`, as written. It may hold a signature; it holds no rule.
+    /// What stands after `?`, as written. It may hold a signature.
     pub query: Option<String>,
+    /// The processing rule in the query.
+    pub rule: Option<QueryRule>,
 }
 
 impl ImageUrl {
@@ -108,6 +114,18 @@ impl ImageUrl {
     /// [`ImageError`] for everything else: another scheme, a user name, a fragment, an IP address in any spelling,
     /// backslashes, control characters, a path without a name, a rule in the query.
     pub fn parse(text: &str) -> Result<Self, ImageError> {
+        match Self::parse_with_rule(text)? {
+            Self { rule: Some(_), .. } => Err(ImageError::Rule),
+            url => Ok(url),
+        }
+    }
+
+    /// As [`ImageUrl::parse`], and a rule may stand in the query; what it asks for is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// The same, but for [`ImageError::Rule`].
+    pub fn parse_with_rule(text: &str) -> Result<Self, ImageError> {
         if text.len() > MAX_BYTES {
             return Err(ImageError::TooLong {
                 found: text.len(),
@@ -130,11 +148,7 @@ impl ImageUrl {
             None => (rest, None),
         };
         let key = decode_key(path)?;
-        if let Some(query) = query
-            && split_query(query).is_ok_and(|query| query.rule.is_some())
-        {
-            return Err(ImageError::Rule);
-        }
+        let rule = query.and_then(|query| split_query(query).ok()?.rule);
         Ok(Self {
             scheme,
             host,
@@ -142,6 +156,7 @@ impl ImageUrl {
             path: path.to_owned(),
             key,
             query: query.map(str::to_owned),
+            rule,
         })
     }
 }

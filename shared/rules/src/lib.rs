@@ -9,21 +9,41 @@
 //!
 //! This crate does no I/O and resolves no host.
 
+#![allow(
+    clippy::option_option,
+    reason = "a value is wrong, or asks for nothing, or for something"
+)]
+
+mod color;
+mod command;
 mod error;
 mod image_mogr2;
 mod image_url;
+mod image_view2;
+mod operation;
 mod query;
 mod rule;
 mod stage;
 mod table;
 mod values;
+mod watermark;
 
+pub use color::Color;
+pub use command::{Info, VERBS, verb};
 pub use error::{Error, ImageError};
-pub use image_mogr2::animate::{Animate, MAX_DURATION};
-pub use image_mogr2::output::{Format, Output, Quality};
+pub use image_mogr2::animate::{Animate, Fit, MAX_DURATION};
+pub use image_mogr2::crop::{Axis, Crop, Cut, Extent, Gravity, IndexCrop, Place, Rcrop, Scrop};
+pub use image_mogr2::frames::Frames;
+pub use image_mogr2::output::{Format, Output, Preset, Quality, SizeLimit};
+pub use image_mogr2::thumbnail::{Resize, Thumbnail, When};
+pub use image_mogr2::tone::Blur;
 pub use image_mogr2::turn::Flip;
 pub use image_mogr2::{ImageMogr2, Transform};
 pub use image_url::{ImageRef, ImageUrl, Scheme};
-pub use query::{Query, RuleItem, VERBS, split_query, verb};
-pub use rule::{MAX_STAGES, NamedImage, Role, Rule, Stage};
+pub use image_view2::{ImageView2, Mode, View};
+pub use query::{Query, QueryRule, query_items, split_query};
+pub use rule::{MAX_MARKS, MAX_OPERATIONS, MAX_STAGES, NamedImage, Role, Rule};
+pub use stage::Stage;
 pub use table::operations_table;
+pub use values::{Decimal, MAX_SIDE};
+pub use watermark::{Mark, MarkScale, Overflow, Watermark};

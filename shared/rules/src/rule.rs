@@ -1,31 +1,43 @@
 //! A whole rule: stages joined by `|`.
+//!
+//! ```text
+//! rule  = *( "|" / ";" ) stage *( ( "|" / ";" ) [ stage ] )   ; ";" only before a command; 1 to 10 stages
+//! stage = command *( "/" [ segment ] )                        ; the name of a command inside begins a new stage
+//! ```
+//!
+//! White space is left out. Letter case of names means nothing.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, short};
+use crate::command;
+use crate::error::Error;
 use crate::image_mogr2::ImageMogr2;
 use crate::image_url::ImageRef;
-use crate::query::VERBS;
-use crate::stage::{self, Scope};
+use crate::stage::{Reader, Stage};
+use crate::watermark::{Mark, Watermark};
 
 /// Stages that a rule may have.
 pub const MAX_STAGES: usize = 10;
 
-/// One processing step of a rule.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// `imageMogr2/...`
-    ImageMogr2(ImageMogr2),
-}
+/// Stages that a rule may have with those in the URLs of its images.
+const MAX_STAGES_IN_ALL: usize = 20;
 
-/// A rule: 1 to [`MAX_STAGES`] stages, each working on what the one before has made.
+/// Operations that change pixels that a rule may have.
+pub const MAX_OPERATIONS: usize = 32;
+
+/// Watermark images that a rule may name, those in the URLs of images as well.
+pub const MAX_MARKS: usize = 10;
+
+/// A rule: at most [`MAX_STAGES`] stages, each working on what the one before has made. Without a stage it changes nothing.
 ///
-/// `Display` writes the canonical text: operations in one order, base64 without padding, aliases resolved.
-/// [`Rule::parse`] reads it back as an equal rule.
+/// `Display` writes the canonical text: one for all spellings of a rule, with aliases resolved, sizes rounded and clamped,
+/// base64 without padding. [`Rule::parse`] reads it back as an equal rule.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rule {
     stages: Vec<Stage>,
+    ignore_error: bool,
 }
 
 /// An image that a rule names, and what for.
@@ -46,108 +58,230 @@ pub enum Role {
     Watermark,
 }
 
+impl NamedImage<'_> {
+    /// The rule that its URL carries: what is used is that rule's result on the image. The images that it names itself
+    /// carry none.
+    pub fn rule(&self) -> Option<Rule> {
+        let rule = self.image.url().rule.as_ref()?;
+        // It was read when the rule was, whatever of it was built then.
+        Rule::parse_unbuilt(&rule.text).ok()
+    }
+}
+
 impl Rule {
     /// Reads the text of a rule: percent escapes already read, no `?` before it.
     ///
-    /// White space is left out, as documentation prints rules with it. Empty segments (`a//b`, a trailing `/`) mean nothing.
+    /// White space is left out, as documentation prints rules with it. Empty segments (`a//b`, a trailing `/`) and empty
+    /// stages mean nothing.
     ///
     /// # Errors
     ///
     /// [`Error`] with what was found and what is allowed. An error that `ignore-error/1` must not hide comes before
     /// one that it hides, wherever the two stand; otherwise the first one from the left.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        Self::parse_in(text, Scope::Built)
+        Self::parse_in(text, false)
     }
 
     /// As [`Rule::parse`], and operations that are not built as well: tests hold their grammar by it.
     #[doc(hidden)]
     pub fn parse_unbuilt(text: &str) -> Result<Self, Error> {
-        Self::parse_in(text, Scope::All)
+        Self::parse_in(text, true)
     }
 
-    fn parse_in(text: &str, scope: Scope) -> Result<Self, Error> {
-        let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    fn parse_in(text: &str, unbuilt: bool) -> Result<Self, Error> {
+        let (rule, found) = Self::parse_stages(text, unbuilt)?;
+        let mut found = found;
+        let mut marks = 0;
+        let mut fault = None;
+        for named in rule.images().filter(|named| named.role == Role::Watermark) {
+            marks += 1;
+            if let Some(nested) = &named.image.url().rule {
+                match parse_nested(&nested.text, unbuilt) {
+                    Ok((images, stages)) => {
+                        marks += images;
+                        found += stages;
+                    }
+                    Err(error) if error.is_suppressible() => {
+                        fault.get_or_insert(error);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        if marks > MAX_MARKS {
+            return Err(Error::TooManyMarks {
+                found: marks,
+                max: MAX_MARKS,
+            });
+        }
+        if found > MAX_STAGES_IN_ALL {
+            return Err(Error::TooManyStages {
+                found,
+                max: MAX_STAGES_IN_ALL,
+            });
+        }
+        fault.map_or(Ok(rule), Err)
+    }
+
+    /// Reads all but what the URLs of images hold, and counts the stages.
+    fn parse_stages(text: &str, unbuilt: bool) -> Result<(Self, usize), Error> {
+        let text = without_white_space(text);
         if text.is_empty() {
             return Err(Error::Empty);
         }
-        let found = text.split('|').count();
+        let mut reader = Reader {
+            unbuilt,
+            ..Reader::default()
+        };
+        for stage in stages(&text) {
+            reader.read(stage)?;
+        }
+        let found = reader.found;
         if found > MAX_STAGES {
             return Err(Error::TooManyStages {
                 found,
                 max: MAX_STAGES,
             });
         }
-        let mut stages = Vec::with_capacity(found);
-        let mut suppressible = None;
-        for (index, stage) in text.split('|').enumerate() {
-            match parse_stage(stage, index + 1, scope) {
-                Ok(stage) => stages.push(stage),
-                Err(error) if error.is_suppressible() => {
-                    suppressible.get_or_insert(error);
-                }
-                Err(error) => return Err(error),
-            }
+        let operations = reader.stages.iter().map(Stage::transforms).sum();
+        if operations > MAX_OPERATIONS {
+            return Err(Error::TooManyOperations {
+                found: operations,
+                max: MAX_OPERATIONS,
+            });
         }
-        suppressible.map_or(Ok(Self { stages }), Err)
+        match reader.fault {
+            Some(fault) => Err(fault),
+            None => Ok((
+                Self {
+                    stages: reader.stages,
+                    ignore_error: reader.ignore_error,
+                },
+                found,
+            )),
+        }
     }
 
     /// A rule of these stages; `None` if there is none or there are more than [`MAX_STAGES`].
-    pub fn new(stages: Vec<Stage>) -> Option<Self> {
-        (1..=MAX_STAGES)
-            .contains(&stages.len())
-            .then_some(Self { stages })
+    pub fn new(mut stages: Vec<Stage>) -> Option<Self> {
+        if !(1..=MAX_STAGES).contains(&stages.len()) {
+            return None;
+        }
+        stages.retain(|stage| !stage.is_empty());
+        Some(Self {
+            stages,
+            ignore_error: false,
+        })
     }
 
-    /// The stages, in their order.
+    /// The stages, in their order; none of them asks for nothing.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
-    /// Every image that the rule names, stage after stage, in its order and with its duplicates.
+    /// Every image that the rule names, stage after stage, in its order and with its duplicates; without those that are
+    /// named by the rules in the URLs of images, see [`NamedImage::rule`].
     pub fn images(&self) -> impl Iterator<Item = NamedImage<'_>> {
-        self.stages
-            .iter()
-            .filter_map(|Stage::ImageMogr2(stage)| stage.animate.as_ref())
-            .flat_map(|animate| &animate.images)
-            .map(|image| NamedImage {
-                role: Role::Frame,
-                image,
-            })
+        self.stages.iter().flat_map(|stage| {
+            let (role, images): (_, &[ImageRef]) = match stage {
+                Stage::ImageMogr2(ImageMogr2 {
+                    animate: Some(animate),
+                    ..
+                }) => (Role::Frame, &animate.images),
+                Stage::Watermark(Watermark {
+                    mark: Mark::Image { image, .. },
+                    ..
+                }) => (Role::Watermark, std::slice::from_ref(image)),
+                _ => (Role::Frame, &[]),
+            };
+            images.iter().map(move |image| NamedImage { role, image })
+        })
     }
 
     /// True where any stage has `ignore-error/1`.
     pub fn ignore_error(&self) -> bool {
-        self.stages
-            .iter()
-            .any(|Stage::ImageMogr2(stage)| stage.ignore_error)
+        self.ignore_error
     }
 
     /// True where `text`, which need not be a rule that parses, asks for `ignore-error/1`.
     ///
     /// Together with [`Error::is_suppressible`] it tells what to do with a rule that does not parse.
     pub fn asks_to_ignore_errors(text: &str) -> bool {
-        let text: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-        text.split('|').any(|stage| {
-            let mut segments = stage.split('/').filter(|s| !s.is_empty());
-            segments.next() == Some("imageMogr2")
-                && segments
-                    .clone()
-                    .zip(segments.skip(1))
-                    .any(|pair| pair == ("ignore-error", "1"))
+        let text = without_white_space(text);
+        stages(&text).any(|stage| {
+            let mut segments = stage.split('/').filter(|segment| !segment.is_empty());
+            if segments.next().and_then(command::find).is_none() {
+                return false;
+            }
+            let mut asked = false;
+            let mut value = None;
+            let mut before = "";
+            for segment in segments {
+                if command::find(segment).is_some() {
+                    asked |= value == Some("1");
+                    value = None;
+                } else if before.eq_ignore_ascii_case("ignore-error")
+                    && matches!(segment, "0" | "1")
+                {
+                    value = Some(segment);
+                }
+                before = segment;
+            }
+            asked || value == Some("1")
         })
     }
 }
 
-fn parse_stage(text: &str, number: usize, scope: Scope) -> Result<Stage, Error> {
-    let mut segments = text.split('/').filter(|s| !s.is_empty());
-    match segments.next() {
-        None => Err(Error::EmptyStage { stage: number }),
-        Some("imageMogr2") => stage::parse(segments, scope).map(Stage::ImageMogr2),
-        Some(verb) => Err(match VERBS.iter().find(|name| **name == verb) {
-            Some(name) => Error::UnsupportedStage { name },
-            None => Error::UnknownStage { name: short(verb) },
-        }),
+/// Reads the rule in the URL of a watermark's image; counts its images and its stages.
+fn parse_nested(text: &str, unbuilt: bool) -> Result<(usize, usize), Error> {
+    let nested = |error| Error::Nested {
+        error: Box::new(error),
+    };
+    let (rule, found) = Rule::parse_stages(text, unbuilt).map_err(nested)?;
+    for stage in &rule.stages {
+        let found = match stage {
+            Stage::ImageMogr2(ImageMogr2 {
+                animate: Some(_), ..
+            }) => "animate",
+            Stage::ImageMogr2(_) | Stage::ImageView2(_) | Stage::Watermark(_) => continue,
+            Stage::ImageSlim => "imageSlim",
+            Stage::Info(info) => info.command(),
+            Stage::Style(_) => "style",
+        };
+        return Err(Error::NestedStage {
+            found: found.to_owned(),
+        });
     }
+    if rule.images().any(|named| named.image.url().rule.is_some()) {
+        return Err(Error::NestedStage {
+            found: "an image with a rule".to_owned(),
+        });
+    }
+    Ok((rule.images().count(), found))
+}
+
+fn without_white_space(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        Cow::Owned(text.split_ascii_whitespace().collect())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+/// What stands between `|`, and between `;` that a command follows.
+fn stages(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut marks = text.match_indices(['|', ';']);
+        let end = marks.find(|(at, mark)| {
+            let after = &text[at + 1..];
+            let name = after.split(['/', '|', ';']).next().unwrap_or_default();
+            *mark == "|" || command::find(name).is_some()
+        });
+        rest = end.map(|(at, _)| &text[at + 1..]);
+        Some(end.map_or(text, |(at, _)| &text[..at]))
+    })
 }
 
 impl fmt::Display for Rule {
@@ -156,8 +290,13 @@ impl fmt::Display for Rule {
             if index > 0 {
                 f.write_str("|")?;
             }
-            let Stage::ImageMogr2(stage) = stage;
-            fmt::Display::fmt(stage, f)?;
+            write!(f, "{stage}")?;
+        }
+        if self.stages.is_empty() {
+            f.write_str("imageMogr2")?;
+        }
+        if self.ignore_error {
+            f.write_str("/ignore-error/1")?;
         }
         Ok(())
     }
@@ -200,7 +339,7 @@ mod tests {
         );
         reads(
             "imageMogr2/ignore-error/1/auto-orient/format/png/quality/100",
-            "imageMogr2/format/png/quality/100/auto-orient/ignore-error/1",
+            "imageMogr2/auto-orient/format/png/quality/100/ignore-error/1",
         );
         reads("imageMogr2", "imageMogr2");
         reads("imageMogr2/", "imageMogr2");
@@ -258,15 +397,19 @@ mod tests {
         );
         refuses(
             "imageMogr2/format/interlace/1",
-            "`format` has no value; expected jpg or png",
-        );
-        refuses(
-            "imageMogr2/format/jpeg",
-            "format: expected jpg or png, found `jpeg`",
+            "`format` has no value; expected the name of a format",
         );
         refuses(
             "imageMogr2/format/webp",
-            "format: `webp` is not supported yet; expected jpg or png",
+            "format: `webp` is not supported yet; written are jpg, png, jpeg, yjpeg",
+        );
+        refuses(
+            "imageMogr2/format/HEIF",
+            "format: `heif` is not supported; written are jpg, png, jpeg, yjpeg",
+        );
+        refuses(
+            "imageMogr2/format/foo",
+            "format: `foo` is not a format that is known; written are jpg, png, jpeg, yjpeg",
         );
         let quality = "quality: expected 0 to 100, and `!` after it to force it, found";
         for value in ["101", "-1", "+1", "8.5", "!", "80!!", "99999999999"] {
@@ -276,12 +419,8 @@ mod tests {
             );
         }
         refuses(
-            "imageMogr2/ignore-error/0",
-            "ignore-error: expected 1, found `0`",
-        );
-        refuses(
-            "imageMogr2/format/jpg/format/png",
-            "`format` is given twice in one stage; once is allowed",
+            "imageMogr2/ignore-error/2",
+            "ignore-error: expected 0 or 1, found `2`",
         );
     }
 
@@ -322,33 +461,65 @@ mod tests {
 
     #[test]
     fn refuses_by_name_what_is_not_built() {
+        let supported =
+            "supported are animate, auto-orient, format, interlace, quality, strip, ignore-error";
         refuses(
             "imageMogr2/thumbnail/!50p",
-            "thumbnail is not supported yet; supported are \
-             animate, format, interlace, quality, strip, auto-orient, ignore-error",
+            &format!("thumbnail is not supported yet; {supported}"),
         );
+        for (wrong, meant) in [
+            ("thumbnall", "thumbnail"),
+            ("Qualty", "quality"),
+            ("autoorient", "auto-orient"),
+            ("loop", "x-loop"),
+            ("size-limits", "size-limit"),
+        ] {
+            refuses(
+                &format!("imageMogr2/{wrong}/1"),
+                &format!("unknown operation `{wrong}`; did you mean `{meant}`?"),
+            );
+        }
         refuses(
-            "imageMogr2/thumbnall/!50p",
-            "unknown operation `thumbnall`; supported are \
-             animate, format, interlace, quality, strip, auto-orient, ignore-error",
+            "imageMogr2/sparkle/1",
+            &format!("unknown operation `sparkle`; {supported}"),
         );
+        let commands = "supported are imageMogr2";
         refuses(
             "imageView2/2/w/500",
-            "imageView2 is not supported yet; imageMogr2 is",
+            &format!("imageView2 is not supported yet; {commands}"),
         );
         refuses(
             "imageMogr2/interlace/1|watermark/2/text/x",
-            "watermark is not supported yet; imageMogr2 is",
+            &format!("watermark is not supported yet; {commands}"),
         );
         refuses(
-            "imagemogr2/interlace/1",
-            "unknown processing `imagemogr2`; a stage begins with `imageMogr2/`",
+            "imageMogr3/interlace/1",
+            "unknown processing `imageMogr3`; a stage begins with `imageMogr2/`",
         );
+        for name in [
+            "QRcode",
+            "saveas",
+            "vframe",
+            "avinfo",
+            "GoodsMatting",
+            "AIGCMetadata",
+        ] {
+            refuses(
+                &format!("{}/1", name.to_lowercase()),
+                &format!("{name} is not supported"),
+            );
+            refuses(
+                &format!("imageMogr2/strip/{name}/1"),
+                &format!("{name} is not supported"),
+            );
+        }
+        for name in ["cut-out", "background", "extent", "meta-keep-list"] {
+            refuses(
+                &format!("imageMogr2/{name}/1"),
+                &format!("{name} is not supported"),
+            );
+        }
         refuses("", "the rule is empty; a rule begins with `imageMogr2/`");
-        refuses(
-            "imageMogr2/strip|",
-            "stage 2 is empty; each stage joined by `|` begins with `imageMogr2/`",
-        );
         refuses(
             &["imageMogr2/strip"; 11].join("|"),
             "the rule has 11 stages joined by `|`; at most 10 are allowed",
@@ -374,6 +545,14 @@ mod tests {
         hides("imageMogr2/interlace/2/sparkle/1/ignore-error/1", false);
         hides("imageMogr2/ignore-error/1/thumbnail/200x", false);
         hides("imageMogr2/ignore-error/1/interlace/2|imageView2/1", false);
-        hides("imageMogr2/ignore-error/1/strip|", false);
+        hides(
+            "imageMogr2/interlace/2/ignore-error/1/ignore-error/0",
+            false,
+        );
+        hides(
+            "imageMogr2/ignore-error/1/interlace/2|imageMogr2/ignore-error/0",
+            true,
+        );
+        hides("IMAGEMOGR/interlace/2/Ignore-Error/1", true);
     }
 }

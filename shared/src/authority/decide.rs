@@ -3,12 +3,21 @@
 use std::net::IpAddr;
 
 use auth::policy::{self, Action, Decision, Policy, Principal, Question};
+use rules::QueryRule;
 
 use super::Authority;
 use super::call::{Call, Caller};
 use crate::error::Error;
 use crate::storage::ObjectKey;
 use crate::wire::names::PIC_OPERATIONS;
+
+/// How many of a rule's items in the query the signature covers.
+fn covered(verified: &auth::Verified, rule: &QueryRule) -> usize {
+    let items = rule.raw.iter();
+    items
+        .filter(|raw| verified.covers_param(raw.as_bytes()))
+        .count()
+}
 
 /// What must be allowed to a caller.
 #[derive(Debug)]
@@ -58,9 +67,9 @@ impl Who {
     }
 
     /// Whoever signed the rule: nobody, where the signature leaves it out.
-    pub(crate) fn of_rule(call: &Call, raw_rule: &str) -> Self {
+    pub(crate) fn of_rule(call: &Call, rule: &QueryRule) -> Self {
         match &call.caller {
-            Caller::Key { index, verified } if verified.covers_param(raw_rule.as_bytes()) => {
+            Caller::Key { index, verified } if covered(verified, rule) == rule.raw.len() => {
                 Self::Key(*index, call.front.client)
             }
             _ => Self::Anonymous(call.front.client),
@@ -235,13 +244,20 @@ impl Authority {
     }
 
     /// Whether a rule that the signature leaves out may act at all.
-    pub(crate) fn may_use_rule(&self, call: &Call, raw_rule: &str) -> Result<(), Error> {
+    ///
+    /// One that it covers in part may not: a signed rule could be added to, and what it protects be undone.
+    pub(crate) fn may_use_rule(&self, call: &Call, rule: &QueryRule) -> Result<(), Error> {
         let Caller::Key { index, verified } = &call.caller else {
             return Ok(());
         };
-        if self.config.keys[*index].require_signed_rule
-            && !verified.covers_param(raw_rule.as_bytes())
-        {
+        let (covered, all) = (covered(verified, rule), rule.raw.len());
+        if covered > 0 && covered < all {
+            let text = format!(
+                "the signature covers {covered} of {all} rules in the query (q-url-param-list); it must cover all or none"
+            );
+            return Err(Error::Denied(text));
+        }
+        if self.config.keys[*index].require_signed_rule && covered < all {
             let text = "this key takes only rules that its signature covers (q-url-param-list)";
             return Err(Error::Denied(text.to_owned()));
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use auth::policy::Action;
-use rules::{ImageRef, ImageUrl, NamedImage, Rule};
+use rules::{ImageRef, ImageUrl, NamedImage, QueryRule, Rule};
 
 use super::Authority;
 use super::call::{Call, covers};
@@ -29,9 +29,9 @@ impl Authority {
         call: &Call,
         key: &ObjectKey,
         rule: &Rule,
-        raw_rule: &str,
+        query_rule: &QueryRule,
     ) -> Result<Vec<SourceName>, Error> {
-        let who = Who::of_rule(call, raw_rule);
+        let who = Who::of_rule(call, query_rule);
         let mut names = vec![SourceName {
             bucket: call.place.bucket,
             key: key.clone(),

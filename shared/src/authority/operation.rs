@@ -5,7 +5,7 @@
 
 use auth::policy::Action;
 use http::Method;
-use rules::RuleItem;
+use rules::QueryRule;
 
 use super::Authority;
 use super::call::Call;
@@ -19,7 +19,7 @@ use crate::wire::names::{
 /// What a request asks for.
 #[derive(Debug)]
 pub(crate) enum Operation<'c> {
-    Render(&'c RuleItem),
+    Render(&'c QueryRule),
     GetObject,
     HeadObject,
     HeadBucket,

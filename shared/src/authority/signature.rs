@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use http::Method;
 use http::header::{self, HeaderMap};
-use rules::{Query, VERBS};
+use rules::Query;
 
 use super::Authority;
 use super::call::{Call, Caller, Front};
@@ -131,19 +131,16 @@ pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
 }
 
 /// A signature covers names in lower case alone: without this, whoever holds a URL that is signed for `prefix=a/` lists
-/// the whole bucket by `PREFIX=a/`, and gets the original where a rule was signed.
+/// the whole bucket by `PREFIX=a/`. Rules are read alike in every letter case.
 pub(super) fn refuse_other_letter_case(query: &Query) -> Result<(), Error> {
     for (name, _) in &query.parameters {
-        let verb = name.split(['/', '|', '=']).next().unwrap_or_default();
         let other =
             |known: &&str, found: &str| *known != found && known.eq_ignore_ascii_case(found);
         let parameters = CHOOSING.iter().chain(&OTHERS).chain(&UNSUPPORTED);
         let known = parameters.copied().find(|known| other(known, name));
-        let known = known.map(|known| (known, name.as_str()));
-        let verbs = || VERBS.into_iter().find(|known| other(known, verb));
-        if let Some((known, found)) = known.or_else(|| verbs().map(|known| (known, verb))) {
+        if let Some(known) = known {
             let text = format!(
-                "`{found}` in the query of a signed request is spelled `{known}`, as letter case counts"
+                "`{name}` in the query of a signed request is spelled `{known}`, as letter case counts"
             );
             return Err(Error::Denied(text));
         }

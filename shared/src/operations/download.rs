@@ -6,7 +6,7 @@ use auth::policy::Action;
 use http::header;
 use http::{Method, Response, StatusCode};
 use pipeline::Prepared;
-use rules::{Format, Rule, RuleItem, Stage};
+use rules::{Format, QueryRule, Rule, Stage};
 
 use crate::authority::call::{Call, response_overrides};
 use crate::authority::images::SourceName;
@@ -24,14 +24,14 @@ use crate::work::{self, Entry, Seat, Timer};
 pub(crate) async fn download(
     service: &Service,
     call: &Call,
-    item: &RuleItem,
+    item: &QueryRule,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
-    service.authority.may_use_rule(call, &item.raw)?;
+    service.authority.may_use_rule(call, item)?;
     let overrides = response_overrides(call)?;
     let mut response = match Rule::parse(&item.text) {
         Ok(rule) => {
-            let rendered = match service.authority.sources_of(call, &key, &rule, &item.raw) {
+            let rendered = match service.authority.sources_of(call, &key, &rule, item) {
                 Ok(names) => render(service, call, &rule, &names).await,
                 Err(error) => Err(error),
             };
@@ -42,7 +42,7 @@ pub(crate) async fn download(
                 result => result?,
             }
         }
-        Err(error) if error.is_suppressible() && Rule::asks_to_ignore_errors(&item.text) => {
+        Err(error) if call.hides(item, &error) => {
             original(service, call, &key, &error.into()).await?
         }
         Err(error) => return Err(error.into()),
@@ -216,11 +216,20 @@ async fn original(
 /// The media type of a result that is not made, where the rule says it; else it is what the object is said to be.
 fn likely_type(rule: &Rule) -> Option<&'static str> {
     rule.stages().iter().rev().find_map(|stage| {
-        let Stage::ImageMogr2(stage) = stage;
-        match stage.output.format {
+        let (format, animates) = match stage {
+            Stage::ImageMogr2(stage) => (stage.output.format, stage.animate.is_some()),
+            Stage::ImageView2(stage) => (stage.output.format, false),
+            Stage::Info(_) => return Some("application/json"),
+            Stage::Watermark(_) | Stage::ImageSlim | Stage::Style(_) => (None, false),
+        };
+        match format {
             Some(Format::Jpg) => Some("image/jpeg"),
             Some(Format::Png) => Some("image/png"),
-            None => stage.animate.as_ref().map(|_| "image/gif"),
+            Some(Format::WebP) => Some("image/webp"),
+            Some(Format::Gif) => Some("image/gif"),
+            Some(Format::Bmp) => Some("image/bmp"),
+            Some(Format::Avif) => Some("image/avif"),
+            Some(Format::Source) | None => animates.then_some("image/gif"),
         }
     })
 }

@@ -296,11 +296,25 @@ fn every_mistake_has_its_answer() {
             "imageView2 is not supported yet",
         ),
         (
-            "a.jpg?imageMogr2/interlace/1&imageMogr2/interlace/0".to_owned(),
+            "a.jpg?imageMogr2/interlace/1&imageMogr2/interlace/2".to_owned(),
             400,
             "InvalidArgument",
             "-103",
-            "two processing rules",
+            "interlace: expected 0 or 1, found `2`",
+        ),
+        (
+            "a.jpg?imageslim".to_owned(),
+            400,
+            "InvalidArgument",
+            "-103",
+            "imageSlim is not supported yet",
+        ),
+        (
+            "a.jpg?imageMogr2/thumbnall/50x".to_owned(),
+            400,
+            "InvalidArgument",
+            "-103",
+            "did you mean `thumbnail`?",
         ),
         (
             format!("a.jpg?{}/format/jpg", with("b.jpg")),
