@@ -274,6 +274,12 @@ impl Error {
                 storage::Error::InvalidRange { .. } => {
                     answer(S::RANGE_NOT_SATISFIABLE, "InvalidRange")
                 }
+                storage::Error::NotAppendable(_) => answer(S::CONFLICT, "ObjectNotAppendable"),
+                storage::Error::WrongPosition { .. } => {
+                    answer(S::CONFLICT, "PositionNotEqualToLength")
+                }
+                storage::Error::Unsupported(_) => answer(S::BAD_REQUEST, "InvalidRequest"),
+                storage::Error::Archived(_) => answer(S::FORBIDDEN, "InvalidObjectState"),
                 storage::Error::TooManyBytes { .. } => numbered("ImageTooLarge", -167, true),
                 storage::Error::MetadataTooLarge { .. } => {
                     answer(S::BAD_REQUEST, "MetadataTooLarge")

@@ -78,7 +78,7 @@ step_storage() {
     result=0
     # With the features of a test of the whole workspace, so that what that built serves here.
     MOGR_TEST_S3=http://127.0.0.1:$moto MOGR_TEST_MINISTACK=http://127.0.0.1:$ministack \
-        cargo test --locked --workspace --features aws/conformance --test s3 --test events || result=$?
+        cargo test --locked --workspace --test s3 --test events || result=$?
     kill $moto_process $ministack_process
     trap - EXIT
     return $result

@@ -59,6 +59,11 @@ async fn passes_the_conformance_suite_on_ministack() {
     conformance::joins_parts(&storage).await;
     conformance::refuses_wrong_parts(&storage).await;
     conformance::aborts_uploads(&storage).await;
+    conformance::puts_streams(&storage).await;
+    conformance::holds_the_length_of_streams(&storage).await;
+    conformance::copies_into_parts(&storage).await;
+    conformance::streams_into_parts(&storage).await;
+    conformance::appends_to_large_objects(&storage).await;
 }
 
 async fn everything_but_what_differs(storage: &S3) {
@@ -74,6 +79,9 @@ async fn everything_but_what_differs(storage: &S3) {
     conformance::lists_in_byte_order(storage).await;
     conformance::lists_by_delimiter(storage).await;
     conformance::lists_in_pages(storage).await;
+    conformance::appends(storage).await;
+    conformance::appends_only_where_it_was_begun(storage).await;
+    conformance::keeps_storage_classes(storage).await;
 }
 
 /// The suite on moto, all but for parts, which it lists in a document of another name and misses with a 500, and a key with a line break, where

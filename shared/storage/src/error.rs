@@ -26,6 +26,23 @@ pub enum Error {
         /// Bytes of the object.
         size: u64,
     },
+    /// The object was not begun by an append.
+    #[error("`{0}` was not begun by an append, and cannot be lengthened")]
+    NotAppendable(ObjectKey),
+    /// An append that does not begin at the object's end.
+    #[error("the position {position} is not the end of the object, which has {size} bytes")]
+    WrongPosition {
+        /// Where it was to begin.
+        position: u64,
+        /// Bytes of the object, 0 where there is none.
+        size: u64,
+    },
+    /// The storage cannot do this at all.
+    #[error("{0} is not supported by this storage")]
+    Unsupported(String),
+    /// The object is of a storage class from which it must be restored before it can be read.
+    #[error("`{0}` is archived and must be restored before it can be read")]
+    Archived(ObjectKey),
     /// More bytes than were allowed.
     #[error("more than the allowed {limit} bytes")]
     TooManyBytes {

@@ -11,9 +11,12 @@ use tokio::sync::watch;
 
 use crate::error::Error;
 use crate::key::ObjectKey;
-use crate::object::{Attributes, ByteStream, ETag, Object, ObjectInfo, UploadId, Version};
+use crate::object::{
+    Attributes, ByteStream, ETag, Object, ObjectInfo, SizedStream, UploadId, Version,
+};
 use crate::storage::{
-    GetOptions, ListOptions, Listing, OpenUpload, Part, Precondition, PutOptions, Storage,
+    AppendOptions, GetOptions, ListOptions, Listing, OpenUpload, Part, Precondition, PutOptions,
+    Storage,
 };
 
 /// What is asked of a storage. [`Verb::Read`] is asked of an object's body, for each piece of it.
@@ -27,6 +30,10 @@ pub enum Verb {
     Read,
     /// [`Storage::put`].
     Put,
+    /// [`Storage::put_stream`].
+    PutStream,
+    /// [`Storage::append`].
+    Append,
     /// [`Storage::delete`].
     Delete,
     /// [`Storage::list`].
@@ -37,6 +44,10 @@ pub enum Verb {
     CreateMultipart,
     /// [`Storage::put_part`].
     PutPart,
+    /// [`Storage::put_part_stream`].
+    PutPartStream,
+    /// [`Storage::copy_part`], of the source.
+    CopyPart,
     /// [`Storage::list_parts`].
     ListParts,
     /// [`Storage::complete_multipart`].
@@ -260,6 +271,30 @@ impl Storage for Faulty {
         Ok(put)
     }
 
+    async fn put_stream(
+        &self,
+        key: &ObjectKey,
+        body: SizedStream,
+        options: PutOptions,
+    ) -> Result<ObjectInfo, Error> {
+        self.enter(Verb::PutStream, Some(key)).await?;
+        let put = self.inner.put_stream(key, body, options).await?;
+        self.state().lost.remove(key);
+        Ok(put)
+    }
+
+    async fn append(
+        &self,
+        key: &ObjectKey,
+        position: u64,
+        body: Bytes,
+        options: AppendOptions,
+    ) -> Result<ObjectInfo, Error> {
+        self.enter(Verb::Append, Some(key)).await?;
+        self.is_lost(key)?;
+        self.inner.append(key, position, body, options).await
+    }
+
     async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
         self.enter(Verb::Delete, Some(key)).await?;
         self.inner.delete(key).await
@@ -310,6 +345,32 @@ impl Storage for Faulty {
     ) -> Result<ETag, Error> {
         self.enter(Verb::PutPart, Some(key)).await?;
         self.inner.put_part(key, upload, number, body).await
+    }
+
+    async fn put_part_stream(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: SizedStream,
+    ) -> Result<ETag, Error> {
+        self.enter(Verb::PutPartStream, Some(key)).await?;
+        let put = self.inner.put_part_stream(key, upload, number, body);
+        put.await
+    }
+
+    async fn copy_part(
+        &self,
+        source: &ObjectKey,
+        options: GetOptions,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+    ) -> Result<Part, Error> {
+        self.enter(Verb::CopyPart, Some(source)).await?;
+        self.is_lost(source)?;
+        let copy = self.inner.copy_part(source, options, key, upload, number);
+        copy.await
     }
 
     async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error> {

@@ -38,18 +38,20 @@ use cap_std::fs::Dir;
 
 use crate::error::Error;
 use crate::key::ObjectKey;
-use crate::object::{Attributes, ETag, Object, ObjectInfo, UploadId, Version};
+use crate::object::{Attributes, ETag, Object, ObjectInfo, SizedStream, UploadId, Version};
 use crate::storage::{
-    GetOptions, ListOptions, Listing, OpenUpload, Part, Precondition, PutOptions, Storage,
+    AppendOptions, GetOptions, ListOptions, Listing, OpenUpload, Part, Precondition, PutOptions,
+    Storage,
 };
 
 use self::digest::Digest;
+use self::multipart::PartFile;
 use self::place::RESERVED;
 use self::queues::Space;
 use self::read::only_version;
 pub use self::store::Folder;
 use self::store::{Store, other, within};
-use self::write::{Written, check_metadata};
+use self::write::{Written, check_attributes};
 
 impl Folder {
     /// The folder at `path`, which must exist.
@@ -89,7 +91,7 @@ impl Storage for Folder {
         body: Bytes,
         options: PutOptions,
     ) -> Result<ObjectInfo, Error> {
-        check_metadata(&options.attributes)?;
+        check_attributes(&options.attributes)?;
         let write = move |store: &Arc<Store>| {
             let mut temporary = store.temporary()?;
             let mut digest = Digest::new();
@@ -99,6 +101,29 @@ impl Storage for Folder {
         };
         let written = self.run_bulk(write).await?;
         self.commit(key, written, options).await
+    }
+
+    async fn put_stream(
+        &self,
+        key: &ObjectKey,
+        body: SizedStream,
+        options: PutOptions,
+    ) -> Result<ObjectInfo, Error> {
+        check_attributes(&options.attributes)?;
+        // What can be refused is refused before the first byte is written.
+        self.holds(key, &options.precondition).await?;
+        let written = self.write_stream(body).await?;
+        self.commit(key, written, options).await
+    }
+
+    async fn append(
+        &self,
+        key: &ObjectKey,
+        position: u64,
+        body: Bytes,
+        options: AppendOptions,
+    ) -> Result<ObjectInfo, Error> {
+        self.lengthen(key, position, body, options).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
@@ -128,7 +153,7 @@ impl Storage for Folder {
             attributes: attributes.unwrap_or(info.attributes),
             precondition,
         };
-        check_metadata(&options.attributes)?;
+        check_attributes(&options.attributes)?;
         let copy = move |store: &Arc<Store>| {
             let mut temporary = store.temporary()?;
             let mut digest = Digest::new();
@@ -156,7 +181,31 @@ impl Storage for Folder {
         number: u32,
         body: Bytes,
     ) -> Result<ETag, Error> {
-        self.store_part(key, upload, number, body).await
+        let write = move |part: &mut PartFile| part.write(&body);
+        let part = self.store_part(key, upload, number, write).await?;
+        Ok(part.etag)
+    }
+
+    async fn put_part_stream(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: SizedStream,
+    ) -> Result<ETag, Error> {
+        self.store_part_stream(key, upload, number, body).await
+    }
+
+    async fn copy_part(
+        &self,
+        source: &ObjectKey,
+        options: GetOptions,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+    ) -> Result<Part, Error> {
+        self.copy_to_part(source, options, key, upload, number)
+            .await
     }
 
     async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error> {

@@ -16,12 +16,15 @@ mod key;
 mod object;
 mod storage;
 
-pub use checksum::crc64;
+pub use checksum::{crc64, crc64_of_more};
 pub use date::{tellable, whole_seconds};
 pub use error::Error;
 pub use folder::Folder;
 pub use key::{BadKey, ObjectKey};
-pub use object::{Attributes, ByteRange, ByteStream, ETag, Object, ObjectInfo, UploadId, Version};
+pub use object::{
+    Attributes, ByteRange, ByteStream, ETag, Object, ObjectInfo, SizedStream, UploadId, Version,
+};
 pub use storage::{
-    GetOptions, ListOptions, Listed, Listing, OpenUpload, Part, Precondition, PutOptions, Storage,
+    AppendOptions, GetOptions, ListOptions, Listed, Listing, OpenUpload, Part, Precondition,
+    PutOptions, Storage,
 };

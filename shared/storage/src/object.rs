@@ -62,6 +62,9 @@ pub struct Attributes {
     pub content_language: Option<String>,
     /// `Expires`, as it was sent.
     pub expires: Option<String>,
+    /// Storage class, as COS names it; `None` is `STANDARD`. A storage that does not have it refuses it by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_class: Option<String>,
     /// User metadata: names in lower case, without the `x-cos-meta-` before them.
     pub metadata: BTreeMap<String, String>,
 }
@@ -81,6 +84,8 @@ pub struct ObjectInfo {
     pub crc64: Option<u64>,
     /// Which version this is, where the storage keeps several.
     pub version: Option<Version>,
+    /// Whether it was begun by [`Storage::append`](crate::Storage::append), and can be lengthened so.
+    pub appendable: bool,
 }
 
 /// A range as clients ask for it.
@@ -167,5 +172,45 @@ impl Stream for ByteStream {
         context: &mut std::task::Context<'_>,
     ) -> std::task::Poll<Option<Self::Item>> {
         self.0.as_mut().poll_next(context)
+    }
+}
+
+/// Bytes as they arrive, of which it is known how many they are.
+pub struct SizedStream {
+    /// How many.
+    pub size: u64,
+    /// The bytes.
+    pub bytes: ByteStream,
+}
+
+impl fmt::Debug for SizedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SizedStream")
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SizedStream {
+    /// The next piece, of as many bytes as come at once.
+    ///
+    /// # Errors
+    ///
+    /// What the stream says; [`Error::Unavailable`] if it ends with another number of bytes than was told.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let wrong = || {
+            Error::Unavailable("the body has another length than it was told to have".to_owned())
+        };
+        match self.bytes.next().await.transpose()? {
+            Some(bytes) => {
+                self.size = self
+                    .size
+                    .checked_sub(bytes.len() as u64)
+                    .ok_or_else(wrong)?;
+                Ok(Some(bytes))
+            }
+            None if self.size == 0 => Ok(None),
+            None => Err(wrong()),
+        }
     }
 }

@@ -2,11 +2,13 @@
 
 use std::time::SystemTime;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::error::Error;
 use crate::key::ObjectKey;
-use crate::object::{Attributes, ByteRange, ETag, Object, ObjectInfo, UploadId, Version};
+use crate::object::{
+    Attributes, ByteRange, ETag, Object, ObjectInfo, SizedStream, UploadId, Version,
+};
 
 /// Where objects live.
 ///
@@ -26,6 +28,40 @@ pub trait Storage: Send + Sync {
         body: Bytes,
         options: PutOptions,
     ) -> Result<ObjectInfo, Error>;
+
+    /// As [`put`](Self::put), of a body that comes bit by bit: by parts of 8 MiB, of which one is in memory, unless the
+    /// storage can do better.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] if fewer or more bytes come than were told; nothing is stored then.
+    async fn put_stream(
+        &self,
+        key: &ObjectKey,
+        body: SizedStream,
+        options: PutOptions,
+    ) -> Result<ObjectInfo, Error> {
+        put_by_parts(self, key, body, options).await
+    }
+
+    /// Lengthens what `key` holds, or begins it. Only what was begun so can be lengthened, and only from its end on, so
+    /// that of several who append at the same position one does; a put or copy makes an object of the common kind of it.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NotAppendable`] if the object was not begun so.
+    /// - [`Error::WrongPosition`] if `position` is not its end.
+    /// - [`Error::TooManyBytes`] if it would have more than `options.max_bytes`.
+    async fn append(
+        &self,
+        key: &ObjectKey,
+        position: u64,
+        body: Bytes,
+        options: AppendOptions,
+    ) -> Result<ObjectInfo, Error> {
+        let _ = (key, position, body, options);
+        Err(Error::Unsupported("appending to objects".to_owned()))
+    }
 
     /// Removes what `key` holds. A key that holds nothing is no error.
     async fn delete(&self, key: &ObjectKey) -> Result<(), Error>;
@@ -59,6 +95,37 @@ pub trait Storage: Send + Sync {
         number: u32,
         body: Bytes,
     ) -> Result<ETag, Error>;
+
+    /// As [`put_part`](Self::put_part), of a body that comes bit by bit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unavailable`] if fewer or more bytes come than were told; nothing is stored then.
+    async fn put_part_stream(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: SizedStream,
+    ) -> Result<ETag, Error> {
+        let _ = (key, upload, number, body);
+        let text = "a part of a multipart upload that comes as a stream";
+        Err(Error::Unsupported(text.to_owned()))
+    }
+
+    /// Stores as a part what `options` name of another object of this storage.
+    async fn copy_part(
+        &self,
+        source: &ObjectKey,
+        options: GetOptions,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+    ) -> Result<Part, Error> {
+        let _ = (source, options, key, upload, number);
+        let text = "copying into a part of a multipart upload";
+        Err(Error::Unsupported(text.to_owned()))
+    }
 
     /// The parts stored so far, by number.
     async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error>;
@@ -98,6 +165,15 @@ pub struct PutOptions {
     pub attributes: Attributes,
     /// What the key must hold before.
     pub precondition: Precondition,
+}
+
+/// How to append.
+#[derive(Clone, Debug)]
+pub struct AppendOptions {
+    /// What the client says of an object that this begins; one that is lengthened keeps what was said.
+    pub attributes: Attributes,
+    /// Bytes that the object has at most afterwards.
+    pub max_bytes: u64,
 }
 
 /// What a key must hold for something to be stored under it, else [`Error::PreconditionFailed`].
@@ -171,4 +247,130 @@ pub struct Part {
     pub size: u64,
     /// When it was stored.
     pub last_modified: SystemTime,
+}
+
+/// Bytes of a part, and so of a body that is in memory at a time.
+const PART_BYTES: usize = 8 * 1024 * 1024;
+/// Parts of an upload at most.
+const MAX_PARTS: u64 = 10_000;
+
+/// Puts a body part by part: never more of it is in memory than one part and one piece of the stream.
+async fn put_by_parts<S: Storage + ?Sized>(
+    storage: &S,
+    key: &ObjectKey,
+    mut body: SizedStream,
+    options: PutOptions,
+) -> Result<ObjectInfo, Error> {
+    let part_bytes = body.size.div_ceil(MAX_PARTS).max(PART_BYTES as u64) as usize;
+    let mut rest = BytesMut::new();
+    if body.size <= part_bytes as u64 {
+        while let Some(bytes) = body.next().await? {
+            rest.extend_from_slice(&bytes);
+        }
+        return storage.put(key, rest.freeze(), options).await;
+    }
+    // What can be refused is refused before the first byte is copied. It counts at the end, once more.
+    if options.precondition != Precondition::None {
+        let held = match storage.head(key, None).await {
+            Ok(info) => Precondition::Match(info.etag),
+            Err(Error::NotFound(_)) => Precondition::Absent,
+            Err(error) => return Err(error),
+        };
+        if options.precondition != held {
+            return Err(Error::PreconditionFailed(key.clone()));
+        }
+    }
+    let upload = storage.create_multipart(key, options.attributes).await?;
+    let stored = async {
+        let mut parts = Vec::new();
+        loop {
+            let more = body.next().await?;
+            let ended = more.is_none();
+            rest.extend_from_slice(&more.unwrap_or_default());
+            while rest.len() >= part_bytes || (ended && !rest.is_empty()) {
+                let part = rest.split_to(part_bytes.min(rest.len())).freeze();
+                put_next(storage, key, &upload, &mut parts, part).await?;
+            }
+            if ended {
+                break;
+            }
+        }
+        let complete = storage.complete_multipart(key, &upload, &parts, options.precondition);
+        complete.await
+    };
+    let stored = stored.await;
+    if stored.is_err() {
+        // Nothing more can be done about parts that stay; the first error is what counts.
+        let _ = storage.abort_multipart(key, &upload).await;
+    }
+    stored
+}
+
+async fn put_next<S: Storage + ?Sized>(
+    storage: &S,
+    key: &ObjectKey,
+    upload: &UploadId,
+    parts: &mut Vec<(u32, ETag)>,
+    part: Bytes,
+) -> Result<(), Error> {
+    let number = parts.len() as u32 + 1;
+    let etag = storage.put_part(key, upload, number, part).await?;
+    parts.push((number, etag));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::faults::{Faulty, Verb};
+    use crate::folder::Folder;
+    use crate::object::ByteStream;
+
+    /// A body of 100 MB is never in memory: each part is stored before more than one piece of the next is taken.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_body_by_parts_is_in_memory_a_part_at_a_time() {
+        const PIECES: usize = 400;
+        const PIECE: usize = 250_000;
+        let folder = tempfile::tempdir().expect("a folder");
+        let storage = Faulty::new(Folder::open(folder.path()).expect("it opens"));
+        let taken = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&taken);
+        let pieces = (0..PIECES).map(move |piece| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(Bytes::from(vec![piece as u8; PIECE]))
+        });
+        let body = SizedStream {
+            size: (PIECES * PIECE) as u64,
+            bytes: ByteStream::new(futures_util::stream::iter(pieces)),
+        };
+        let key = ObjectKey::new("large").expect("a key");
+        let mut hold = storage.hold(Verb::PutPart);
+        let by_parts = {
+            let (storage, key) = (storage.clone(), key.clone());
+            tokio::spawn(
+                async move { put_by_parts(&storage, &key, body, PutOptions::default()).await },
+            )
+        };
+        let parts = (PIECES * PIECE).div_ceil(PART_BYTES);
+        loop {
+            hold.reached(1).await;
+            let stored = storage.calls(Verb::PutPart) - 1;
+            let held = taken.load(Ordering::Relaxed) * PIECE - stored * PART_BYTES;
+            assert!(held < PART_BYTES + PIECE, "{held} bytes are in memory");
+            if stored + 1 == parts {
+                break;
+            }
+            let next = storage.hold(Verb::PutPart);
+            hold.release();
+            hold = next;
+        }
+        hold.release();
+        let info = by_parts.await.expect("no panic").expect("stored");
+        assert_eq!(info.size, (PIECES * PIECE) as u64);
+        assert_eq!(storage.calls(Verb::PutPart), parts);
+        assert_eq!(storage.calls(Verb::Put), 0);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_s3::types::StorageClass;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use storage::{Attributes, Error};
@@ -11,6 +12,23 @@ pub(super) const MAX_METADATA_BYTES: usize = 2048;
 
 /// The metadata name that holds the CRC of an object that was put through this service.
 const CRC64: &str = "mogr-crc64";
+
+/// The metadata name that marks an object which was begun by an append.
+const APPENDABLE: &str = "mogr-appendable";
+
+/// What COS calls S3's `GLACIER`; S3 knows the other names that it has.
+const ARCHIVE: &str = "ARCHIVE";
+/// The storage class of which S3 says nothing.
+const COMMON: &str = "STANDARD";
+
+/// What the service itself says of an object, among its metadata.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Marks {
+    /// CRC-64/XZ of the bytes.
+    pub(super) crc64: Option<u64>,
+    /// Whether it was begun by an append.
+    pub(super) appendable: bool,
+}
 
 const ENCODED: &str = "=?UTF-8?B?";
 
@@ -37,20 +55,51 @@ pub(super) fn from_header(value: &str) -> String {
     decoded.unwrap_or_else(|| value.to_owned())
 }
 
-/// User metadata as S3 gets it, the CRC among it.
+/// The storage class as S3 calls it; nothing for the one that it takes by itself.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`] names a class that S3 does not have.
+pub(super) fn storage_class(attributes: &Attributes) -> Result<Option<StorageClass>, Error> {
+    let Some(class) = attributes
+        .storage_class
+        .as_deref()
+        .filter(|class| *class != COMMON)
+    else {
+        return Ok(None);
+    };
+    let ours = if class == ARCHIVE { "GLACIER" } else { class };
+    StorageClass::try_parse(ours)
+        .map(Some)
+        .map_err(|_| Error::Unsupported(format!("the storage class `{class}`")))
+}
+
+/// The storage class as COS calls it.
+pub(super) fn from_storage_class(class: Option<&StorageClass>) -> Option<String> {
+    match class? {
+        StorageClass::Standard => None,
+        StorageClass::Glacier => Some(ARCHIVE.to_owned()),
+        other => Some(other.as_str().to_owned()),
+    }
+}
+
+/// User metadata as S3 gets it, the service's marks among it.
 ///
 /// # Errors
 ///
 /// [`Error::MetadataTooLarge`] over 2 KB. S3 would say so as well, but only after the bytes have been sent.
 pub(super) fn metadata(
     attributes: &Attributes,
-    crc64: Option<u64>,
+    marks: Marks,
 ) -> Result<HashMap<String, String>, Error> {
     let mut metadata: HashMap<_, _> = attributes
         .metadata
         .iter()
         .map(|(name, value)| (name.clone(), to_header(value)))
         .collect();
+    if marks.appendable {
+        metadata.insert(APPENDABLE.to_owned(), "1".to_owned());
+    }
     let found = metadata
         .iter()
         .map(|(name, value)| name.len() + value.len())
@@ -62,7 +111,7 @@ pub(super) fn metadata(
         });
     }
     // A CRC that does not fit is not worth refusing an object for.
-    if let Some(crc64) = crc64 {
+    if let Some(crc64) = marks.crc64 {
         let value = crc64.to_string();
         if found + CRC64.len() + value.len() <= MAX_METADATA_BYTES {
             metadata.insert(CRC64.to_owned(), value);
@@ -71,22 +120,25 @@ pub(super) fn metadata(
     Ok(metadata)
 }
 
-/// User metadata as it was given, and the CRC.
+/// User metadata as it was given, and the service's marks.
 pub(super) fn from_metadata(
     metadata: Option<&HashMap<String, String>>,
-) -> (BTreeMap<String, String>, Option<u64>) {
+) -> (BTreeMap<String, String>, Marks) {
     let mut names: BTreeMap<_, _> = metadata
         .into_iter()
         .flatten()
         .map(|(name, value)| (name.to_ascii_lowercase(), from_header(value)))
         .collect();
-    let crc64 = names.remove(CRC64).and_then(|value| value.parse().ok());
-    (names, crc64)
+    let marks = Marks {
+        crc64: names.remove(CRC64).and_then(|value| value.parse().ok()),
+        appendable: names.remove(APPENDABLE).is_some(),
+    };
+    (names, marks)
 }
 
 /// Sets all that `$attributes` says on a request builder. The builders have no trait in common.
 macro_rules! with_attributes {
-    ($request:expr, $attributes:expr, $crc64:expr) => {{
+    ($request:expr, $attributes:expr, $marks:expr) => {{
         let attributes: &storage::Attributes = $attributes;
         let text = |value: &Option<String>| value.as_deref().map($crate::s3::attributes::to_header);
         let expires = text(&attributes.expires);
@@ -97,7 +149,8 @@ macro_rules! with_attributes {
             .set_content_disposition(text(&attributes.content_disposition))
             .set_content_encoding(text(&attributes.content_encoding))
             .set_content_language(text(&attributes.content_language))
-            .set_metadata(Some($crate::s3::attributes::metadata(attributes, $crc64)?))
+            .set_storage_class($crate::s3::attributes::storage_class(attributes)?)
+            .set_metadata(Some($crate::s3::attributes::metadata(attributes, $marks)?))
             .customize()
             // As it was sent: the SDK takes a time only, and would write it anew; and it would name a type itself.
             .mutate_request(move |request| {
@@ -116,7 +169,7 @@ macro_rules! object_info {
     ($output:expr, $size:expr) => {{
         let output = &$output;
         let text = |value: Option<&str>| value.map($crate::s3::attributes::from_header);
-        let (metadata, crc64) = $crate::s3::attributes::from_metadata(output.metadata());
+        let (metadata, marks) = $crate::s3::attributes::from_metadata(output.metadata());
         storage::ObjectInfo {
             size: $size,
             etag: storage::ETag::new(output.e_tag().unwrap_or_default()),
@@ -130,9 +183,11 @@ macro_rules! object_info {
                 content_encoding: text(output.content_encoding()),
                 content_language: text(output.content_language()),
                 expires: text(output.expires_string()),
+                storage_class: $crate::s3::attributes::from_storage_class(output.storage_class()),
                 metadata,
             },
-            crc64,
+            crc64: marks.crc64,
+            appendable: marks.appendable,
             version: $crate::s3::call::version(output.version_id()),
         }
     }};
@@ -173,14 +228,50 @@ mod tests {
             metadata: [("name".to_owned(), "v".repeat(len))].into(),
             ..Attributes::default()
         };
-        assert!(metadata(&of(2044), None).is_ok());
-        let error = metadata(&of(2045), None).unwrap_err();
+        let crc64 = Marks {
+            crc64: Some(7),
+            appendable: false,
+        };
+        assert!(metadata(&of(2044), Marks::default()).is_ok());
+        let error = metadata(&of(2045), Marks::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "user metadata takes 2049 bytes; at most 2048 are stored"
         );
-        let all = metadata(&of(1), Some(7)).unwrap();
-        assert_eq!(from_metadata(Some(&all)), (of(1).metadata, Some(7)));
-        assert_eq!(metadata(&of(2044), Some(7)).unwrap().len(), 1);
+        let both = Marks {
+            appendable: true,
+            ..crc64
+        };
+        for marks in [crc64, both] {
+            let all = metadata(&of(1), marks).unwrap();
+            assert_eq!(from_metadata(Some(&all)), (of(1).metadata, marks));
+        }
+        assert_eq!(metadata(&of(2044), crc64).unwrap().len(), 1);
+        assert!(metadata(&of(2044), both).is_err(), "this mark has to fit");
+    }
+
+    #[test]
+    fn storage_classes_are_those_of_s3_by_the_names_of_cos() {
+        let of = |class: &str| Attributes {
+            storage_class: Some(class.to_owned()),
+            ..Attributes::default()
+        };
+        assert_eq!(storage_class(&Attributes::default()).unwrap(), None);
+        assert_eq!(storage_class(&of("STANDARD")).unwrap(), None);
+        for (class, s3) in [
+            ("STANDARD_IA", "STANDARD_IA"),
+            ("INTELLIGENT_TIERING", "INTELLIGENT_TIERING"),
+            ("ARCHIVE", "GLACIER"),
+            ("DEEP_ARCHIVE", "DEEP_ARCHIVE"),
+        ] {
+            let told = storage_class(&of(class)).unwrap().unwrap();
+            assert_eq!(told.as_str(), s3);
+            assert_eq!(from_storage_class(Some(&told)).as_deref(), Some(class));
+        }
+        let error = storage_class(&of("MAZ_STANDARD")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the storage class `MAZ_STANDARD` is not supported by this storage"
+        );
     }
 }

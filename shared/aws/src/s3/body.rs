@@ -1,9 +1,14 @@
 //! The bytes of an object as S3 sends them. A connection that breaks in the middle is taken up where it broke.
 
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use bytes::Bytes;
-use futures_util::stream;
-use storage::{ByteStream, ETag, Error, ObjectKey, Version, deadline};
+use futures_util::{StreamExt, stream};
+use http_body::{Frame, SizeHint};
+use storage::{ByteStream, ETag, Error, ObjectKey, SizedStream, Version, deadline};
 use tokio::time::Instant;
 
 use super::bucket::S3;
@@ -111,4 +116,69 @@ async fn resume(
     .await
     .map_err(|failure| failure.about(s3.about(key)))?;
     Ok(output.body)
+}
+
+/// Why a body that was being sent could not be read to its end.
+#[derive(Clone, Default)]
+pub(super) struct Failed(Arc<Mutex<Option<Error>>>);
+
+impl Failed {
+    /// The reason, if there is one.
+    pub(super) fn take(&self) -> Option<Error> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A body on its way to S3, a piece at a time.
+struct Upload {
+    /// A body must be `Sync`, which no stream need be: this is never locked.
+    bytes: Mutex<ByteStream>,
+    left: u64,
+    failed: Failed,
+}
+
+/// `stream` as the SDK sends it, and where it is told if the stream fails.
+pub(super) fn upload(stream: SizedStream) -> (SdkStream, Failed) {
+    let left = stream.size;
+    let bytes = stream::try_unfold(stream, |mut stream| async move {
+        let bytes = stream.next().await?;
+        Ok(bytes.map(|bytes| (bytes, stream)))
+    });
+    let failed = Failed::default();
+    let upload = Upload {
+        bytes: Mutex::new(ByteStream::new(bytes)),
+        left,
+        failed: failed.clone(),
+    };
+    (SdkStream::from_body_1_x(upload), failed)
+}
+
+impl http_body::Body for Upload {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let bytes = self.bytes.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let next = ready!(bytes.poll_next_unpin(context));
+        Poll::Ready(match next {
+            Some(Ok(bytes)) => {
+                self.left -= bytes.len() as u64;
+                Some(Ok(Frame::data(bytes)))
+            }
+            Some(Err(error)) => {
+                let text = error.to_string();
+                let failed = self.failed.0.lock();
+                *failed.unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Some(Err(std::io::Error::other(text)))
+            }
+            None => None,
+        })
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
 }

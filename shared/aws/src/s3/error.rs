@@ -68,6 +68,7 @@ where
             // S3 calls a version id that it could not have given an invalid argument; a HEAD answer has no code at all.
             ("InvalidArgument" | "", Some(id), None) if status == 400 => return version(id),
             ("NoSuchUpload", _, Some(id)) => return Error::NoSuchUpload(id.0.clone()),
+            ("InvalidObjectState", ..) => return Error::Archived(about.key.clone()),
             ("InvalidPartOrder", ..) => return Error::InvalidPartOrder,
             (
                 "RequestTimeout" | "SlowDown" | "ConditionalRequestConflict" | "OperationAborted",

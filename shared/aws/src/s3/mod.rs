@@ -1,5 +1,6 @@
 //! An S3 bucket, or the part of it under a prefix, as a [`Storage`].
 
+mod append;
 mod attributes;
 mod body;
 mod bucket;
@@ -16,8 +17,8 @@ mod object;
 pub use aws_sdk_s3::Client;
 use bytes::Bytes;
 use storage::{
-    Attributes, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo, ObjectKey,
-    OpenUpload, Part, Precondition, PutOptions, Storage, UploadId, Version,
+    AppendOptions, Attributes, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
+    ObjectKey, OpenUpload, Part, Precondition, PutOptions, SizedStream, Storage, UploadId, Version,
 };
 
 pub use bucket::S3;
@@ -42,6 +43,16 @@ impl Storage for S3 {
         options: PutOptions,
     ) -> Result<ObjectInfo, Error> {
         object::put(self, key, body, options).await
+    }
+
+    async fn append(
+        &self,
+        key: &ObjectKey,
+        position: u64,
+        body: Bytes,
+        options: AppendOptions,
+    ) -> Result<ObjectInfo, Error> {
+        append::append(self, key, position, body, options).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), Error> {
@@ -79,6 +90,27 @@ impl Storage for S3 {
         body: Bytes,
     ) -> Result<ETag, Error> {
         multipart::put_part(self, key, upload, number, body).await
+    }
+
+    async fn put_part_stream(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        body: SizedStream,
+    ) -> Result<ETag, Error> {
+        multipart::put_part_stream(self, key, upload, number, body).await
+    }
+
+    async fn copy_part(
+        &self,
+        source: &ObjectKey,
+        options: GetOptions,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+    ) -> Result<Part, Error> {
+        multipart::copy_part(self, source, options, key, upload, number).await
     }
 
     async fn list_parts(&self, key: &ObjectKey, upload: &UploadId) -> Result<Vec<Part>, Error> {

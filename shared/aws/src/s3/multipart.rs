@@ -3,12 +3,16 @@
 use aws_sdk_s3::primitives::ByteStream as SdkStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
-use storage::{Attributes, ETag, Error, ObjectInfo, ObjectKey, Part, Precondition, UploadId};
+use storage::{
+    Attributes, ETag, Error, GetOptions, ObjectInfo, ObjectKey, Part, Precondition, SizedStream,
+    UploadId,
+};
 
-use super::attributes::with_attributes;
+use super::attributes::{Marks, with_attributes};
+use super::body;
 use super::bucket::S3;
 use super::call::{if_match, if_none_match, is_match, odd, time, within};
-use super::object::head;
+use super::object::{copy_source, head};
 
 /// [`Storage::create_multipart`](storage::Storage::create_multipart).
 pub(super) async fn create(
@@ -16,12 +20,22 @@ pub(super) async fn create(
     key: &ObjectKey,
     attributes: Attributes,
 ) -> Result<UploadId, Error> {
+    create_marked(s3, key, &attributes, Marks::default()).await
+}
+
+/// As [`create`], with these marks.
+pub(super) async fn create_marked(
+    s3: &S3,
+    key: &ObjectKey,
+    attributes: &Attributes,
+    marks: Marks,
+) -> Result<UploadId, Error> {
     let request = s3
         .client
         .create_multipart_upload()
         .bucket(&s3.bucket)
         .key(s3.full(key));
-    let output = within(with_attributes!(request, &attributes, None).send())
+    let output = within(with_attributes!(request, attributes, marks).send())
         .await
         .map_err(|failure| failure.about(s3.about(key)))?;
     let id = output
@@ -52,6 +66,90 @@ pub(super) async fn put_part(
     .await
     .map_err(|failure| failure.about(about))?;
     Ok(ETag::new(output.e_tag().unwrap_or_default()))
+}
+
+/// [`Storage::put_part_stream`](storage::Storage::put_part_stream). A body that has begun cannot be sent again, so nothing
+/// is tried twice.
+pub(super) async fn put_part_stream(
+    s3: &S3,
+    key: &ObjectKey,
+    upload: &UploadId,
+    number: u32,
+    body: SizedStream,
+) -> Result<ETag, Error> {
+    let about = s3.of_upload(key, upload)?;
+    let (body, failed) = body::upload(body);
+    let sent = within(
+        s3.client
+            .upload_part()
+            .bucket(&s3.bucket)
+            .key(s3.full(key))
+            .upload_id(&upload.0)
+            .part_number(part_number(number))
+            .body(body)
+            .send(),
+    )
+    .await;
+    match sent {
+        Ok(output) => Ok(ETag::new(output.e_tag().unwrap_or_default())),
+        // What the body's source said comes before what that made of the connection.
+        Err(failure) => Err(failed.take().unwrap_or_else(|| failure.about(about))),
+    }
+}
+
+/// [`Storage::copy_part`](storage::Storage::copy_part).
+pub(super) async fn copy_part(
+    s3: &S3,
+    source: &ObjectKey,
+    options: GetOptions,
+    key: &ObjectKey,
+    upload: &UploadId,
+    number: u32,
+) -> Result<Part, Error> {
+    let about = s3.of_upload(key, upload)?;
+    let version = options.version.as_ref();
+    let changed = || Error::PreconditionFailed(source.clone());
+    let info = head(s3, source, version).await?;
+    if options.if_match.is_some_and(|etag| etag != info.etag) {
+        return Err(changed());
+    }
+    // S3 takes neither an end past the object's nor a range from its end.
+    let size = info.size;
+    let range = match options.range {
+        Some(range) => range.resolve(size).ok_or(Error::InvalidRange { size })?,
+        None => 0..size,
+    };
+    let header = options
+        .range
+        .map(|_| format!("bytes={}-{}", range.start, range.end - 1));
+    let copied = within(
+        s3.client
+            .upload_part_copy()
+            .bucket(&s3.bucket)
+            .key(s3.full(key))
+            .upload_id(&upload.0)
+            .part_number(part_number(number))
+            .copy_source(copy_source(s3, source, version))
+            .copy_source_if_match(info.etag.as_str())
+            .set_copy_source_range(header)
+            .send(),
+    )
+    .await;
+    let output = copied.map_err(|failure| match failure.code() {
+        Some("NoSuchKey") => Error::NotFound(source.clone()),
+        _ => match failure.about(about) {
+            Error::PreconditionFailed(_) => changed(),
+            error => error,
+        },
+    })?;
+    let result = output.copy_part_result();
+    let etag = result.and_then(|result| result.e_tag());
+    Ok(Part {
+        number,
+        etag: ETag::new(etag.ok_or_else(|| odd("S3 told no ETag of a copied part"))?),
+        size: range.end - range.start,
+        last_modified: time(result.and_then(|result| result.last_modified())),
+    })
 }
 
 /// [`Storage::list_parts`](storage::Storage::list_parts).

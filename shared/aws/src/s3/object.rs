@@ -11,7 +11,7 @@ use storage::{
     PutOptions, Version, crc64,
 };
 
-use super::attributes::{object_info, with_attributes};
+use super::attributes::{Marks, object_info, with_attributes};
 use super::body;
 use super::bucket::S3;
 use super::call::{if_match, if_none_match, is_match, odd, version, within};
@@ -111,8 +111,22 @@ pub(super) async fn put(
     body: Bytes,
     options: PutOptions,
 ) -> Result<ObjectInfo, Error> {
+    let marks = Marks {
+        crc64: Some(crc64(&body)),
+        appendable: false,
+    };
+    put_marked(s3, key, body, options, marks).await
+}
+
+/// As [`put`], with these marks.
+pub(super) async fn put_marked(
+    s3: &S3,
+    key: &ObjectKey,
+    body: Bytes,
+    options: PutOptions,
+    marks: Marks,
+) -> Result<ObjectInfo, Error> {
     let size = body.len() as u64;
-    let crc64 = crc64(&body);
     let request = s3
         .client
         .put_object()
@@ -121,7 +135,7 @@ pub(super) async fn put(
         .set_if_match(if_match(&options.precondition))
         .set_if_none_match(if_none_match(&options.precondition))
         .body(SdkStream::from(body));
-    let output = within(with_attributes!(request, &options.attributes, Some(crc64)).send())
+    let output = within(with_attributes!(request, &options.attributes, marks).send())
         .await
         .map_err(|failure| match failure.about(s3.about(key)) {
             // Nothing is there, so it has not the tag that was asked for.
@@ -135,8 +149,9 @@ pub(super) async fn put(
         etag: ETag::new(output.e_tag().unwrap_or_default()),
         last_modified: now(),
         attributes: options.attributes,
-        crc64: Some(crc64),
+        crc64: marks.crc64,
         version: version(output.version_id()),
+        appendable: marks.appendable,
     })
 }
 
@@ -173,12 +188,6 @@ pub(super) async fn copy(
     if source == target && version.is_none() && attributes.is_none() {
         return head(s3, source, None).await;
     }
-    let name = format!("{}/{}", s3.bucket, s3.full(source));
-    let mut copy_source = utf8_percent_encode(&name, COPY_SOURCE).to_string();
-    if let Some(Version(id)) = version {
-        copy_source.push_str("?versionId=");
-        copy_source.extend(utf8_percent_encode(id, COPY_SOURCE));
-    }
     let request = s3
         .client
         .copy_object()
@@ -186,16 +195,28 @@ pub(super) async fn copy(
         .key(s3.full(target))
         .set_if_match(if_match(&precondition))
         .set_if_none_match(if_none_match(&precondition))
-        .copy_source(copy_source);
+        .copy_source(copy_source(s3, source, version));
     let answer = if let Some(attributes) = &attributes {
-        let crc64 = head(s3, source, version).await?.crc64;
+        let marks = Marks {
+            crc64: head(s3, source, version).await?.crc64,
+            appendable: false,
+        };
         let request = request.metadata_directive(MetadataDirective::Replace);
-        within(with_attributes!(request, attributes, crc64).send()).await
+        within(with_attributes!(request, attributes, marks).send()).await
     } else {
         Box::pin(within(request.send())).await
     };
     match answer.map_err(|failure| failure.about(about)) {
-        Ok(_) => head(s3, target, None).await,
+        Ok(_) => {
+            let info = head(s3, target, None).await?;
+            if !info.appendable {
+                return Ok(info);
+            }
+            // The mark came along, and only what was begun by an append has it.
+            let (attributes, etag) = (Some(info.attributes), info.etag);
+            let precondition = Precondition::Match(etag);
+            Box::pin(copy(s3, source, version, target, attributes, precondition)).await
+        }
         // The condition was on the target. Of two keys that may be missing S3 does not tell which is.
         Err(Error::PreconditionFailed(_)) => Err(Error::PreconditionFailed(target.clone())),
         Err(Error::NotFound(_)) if is_match(&precondition) => {
@@ -204,6 +225,17 @@ pub(super) async fn copy(
         }
         Err(error) => Err(error),
     }
+}
+
+/// The value of `x-amz-copy-source`.
+pub(super) fn copy_source(s3: &S3, source: &ObjectKey, version: Option<&Version>) -> String {
+    let name = format!("{}/{}", s3.bucket, s3.full(source));
+    let mut text = utf8_percent_encode(&name, COPY_SOURCE).to_string();
+    if let Some(Version(id)) = version {
+        text.push_str("?versionId=");
+        text.extend(utf8_percent_encode(id, COPY_SOURCE));
+    }
+    text
 }
 
 fn size(length: Option<i64>) -> Result<u64, Error> {

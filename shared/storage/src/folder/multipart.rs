@@ -6,20 +6,20 @@ use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::date::whole_seconds;
 use crate::error::Error;
 use crate::key::ObjectKey;
-use crate::object::{Attributes, ETag, ObjectInfo, UploadId};
-use crate::storage::{OpenUpload, Part, Precondition};
+use crate::object::{Attributes, ETag, ObjectInfo, SizedStream, UploadId};
+use crate::storage::{GetOptions, OpenUpload, Part, Precondition};
 
 use super::digest::{self, Digest};
 use super::queues::Space;
+use super::read::{only_version, range_of};
 use super::record::Stamp;
 use super::store::{Folder, Store, Temporary, other, unique_name, within};
-use super::write::{Written, check_metadata};
+use super::write::{Written, check_attributes};
 
 const MAX_PART: u32 = 10_000;
 const MD5_BYTES: u64 = 16;
@@ -32,28 +32,109 @@ struct Begin {
     attributes: Attributes,
 }
 
+/// A part that is being written and has no place yet.
+pub(super) struct PartFile {
+    temporary: Temporary,
+    digest: Digest,
+}
+
+impl PartFile {
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.digest.update(bytes);
+        self.temporary.file.write_all(bytes).map_err(other)
+    }
+
+    fn copy(&mut self, from: &mut impl Read) -> Result<(), Error> {
+        let copied = self.digest.copy(from, &mut self.temporary.file);
+        copied.map(drop).map_err(other)
+    }
+
+    /// The MD5 gets its place before the bytes.
+    fn end(self) -> Result<Temporary, Error> {
+        let mut temporary = self.temporary;
+        let md5 = self.digest.finish().md5;
+        temporary.file.rewind().map_err(other)?;
+        temporary.file.write_all(&md5).map_err(other)?;
+        temporary.file.sync_all().map_err(other)?;
+        Ok(temporary)
+    }
+}
+
 impl Folder {
+    /// Writes a part by `write` and gives it its place.
     pub(super) async fn store_part(
         &self,
         key: &ObjectKey,
         upload: &UploadId,
         number: u32,
-        body: Bytes,
+        write: impl FnOnce(&mut PartFile) -> Result<(), Error> + Send + 'static,
+    ) -> Result<Part, Error> {
+        let (name, id) = (key.clone(), upload.clone());
+        let written = self.run_bulk(move |store| {
+            let mut file = store.begin_part(&name, &id, number)?;
+            write(&mut file)?;
+            Ok(file)
+        });
+        self.place_part(key, upload, number, written.await?).await
+    }
+
+    pub(super) async fn store_part_stream(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        mut body: SizedStream,
     ) -> Result<ETag, Error> {
-        let (key, id) = (key.clone(), upload.clone());
-        let write = move |store: &Arc<Store>| {
-            let (temporary, etag) = store.write_part(&key, &id, number, &body)?;
-            Ok((key, id, temporary, etag))
-        };
-        let (key, id, temporary, etag) = self.run_bulk(write).await?;
+        let (name, id) = (key.clone(), upload.clone());
+        let begun = self.run(move |store| store.begin_part(&name, &id, number));
+        let mut file = begun.await?;
+        while let Some(bytes) = body.next().await? {
+            let write = move |_: &Arc<Store>| {
+                file.write(&bytes)?;
+                Ok(file)
+            };
+            file = self.run_bulk(write).await?;
+        }
+        let part = self.place_part(key, upload, number, file).await?;
+        Ok(part.etag)
+    }
+
+    pub(super) async fn copy_to_part(
+        &self,
+        source: &ObjectKey,
+        options: GetOptions,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+    ) -> Result<Part, Error> {
+        only_version(source, options.version.as_ref())?;
+        let name = source.clone();
+        let open = self.with_object(source, move |file, info| {
+            range_of(&name, file, &info, &options)
+        });
+        let (file, range) = open.await?;
+        let mut bytes = file.take(range.end - range.start);
+        self.store_part(key, upload, number, move |part| part.copy(&mut bytes))
+            .await
+    }
+
+    async fn place_part(
+        &self,
+        key: &ObjectKey,
+        upload: &UploadId,
+        number: u32,
+        file: PartFile,
+    ) -> Result<Part, Error> {
         let lock = self.lock(Space::Upload, &upload.0).await?;
+        let (key, upload) = (key.clone(), upload.clone());
         self.run(move |store| {
             let _lock = lock;
+            let temporary = file.end()?;
             // The upload can have ended meanwhile, and its folder must not come back.
-            store.begin(&key, &id)?;
-            let place = part_path(&id, number);
+            store.begin(&key, &upload)?;
+            let place = part_path(&upload, number);
             store.rename(&temporary.path, &place).map_err(other)?;
-            Ok(etag)
+            Ok(store.open_part(&upload, number)?.0)
         })
         .await
     }
@@ -105,7 +186,7 @@ impl Store {
         key: &ObjectKey,
         attributes: Attributes,
     ) -> Result<UploadId, Error> {
-        check_metadata(&attributes)?;
+        check_attributes(&attributes)?;
         let id = unique_name();
         let begin = Begin {
             key: key.as_str().to_owned(),
@@ -143,24 +224,22 @@ impl Store {
         }
     }
 
-    /// A part's file, not yet in its place.
-    fn write_part(
+    /// A part's file, with room for its MD5.
+    fn begin_part(
         self: &Arc<Self>,
         key: &ObjectKey,
         upload: &UploadId,
         number: u32,
-        body: &[u8],
-    ) -> Result<(Temporary, ETag), Error> {
+    ) -> Result<PartFile, Error> {
         self.begin(key, upload)?;
         if !(1..=MAX_PART).contains(&number) {
             return Err(Error::InvalidPart(number));
         }
-        let md5 = digest::md5(body);
         let mut temporary = self.temporary()?;
-        temporary.file.write_all(&md5).map_err(other)?;
-        temporary.file.write_all(body).map_err(other)?;
-        temporary.file.sync_all().map_err(other)?;
-        Ok((temporary, digest::etag(&md5, None)))
+        let room = [0; MD5_BYTES as usize];
+        temporary.file.write_all(&room).map_err(other)?;
+        let digest = Digest::new();
+        Ok(PartFile { temporary, digest })
     }
 
     pub(super) fn list_parts(
@@ -250,6 +329,7 @@ impl Store {
             temporary,
             etag,
             crc64: digest.finish().crc64,
+            appendable: false,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use bytes::Bytes;
@@ -202,13 +203,13 @@ fn into_info(
     }))
 }
 
-/// What `options` want of the object whose file this is.
-fn read(
+/// What `options` want of the object whose file this is, and the file where that begins.
+pub(super) fn range_of(
     key: &ObjectKey,
     mut file: File,
-    info: ObjectInfo,
+    info: &ObjectInfo,
     options: &GetOptions,
-) -> Result<Object, Error> {
+) -> Result<(File, Range<u64>), Error> {
     if options
         .if_match
         .as_ref()
@@ -216,23 +217,30 @@ fn read(
     {
         return Err(Error::PreconditionFailed(key.clone()));
     }
-    let range = match options.range {
-        Some(range) => Some(
-            range
-                .resolve(info.size)
-                .ok_or(Error::InvalidRange { size: info.size })?,
-        ),
-        None => None,
+    let size = info.size;
+    let wanted = match options.range {
+        Some(range) => range.resolve(size).ok_or(Error::InvalidRange { size })?,
+        None => 0..size,
     };
-    let wanted = range.clone().unwrap_or(0..info.size);
     file.seek(io::SeekFrom::Start(wanted.start))
         .map_err(other)?;
+    Ok((file, wanted))
+}
+
+fn read(
+    key: &ObjectKey,
+    file: File,
+    info: ObjectInfo,
+    options: &GetOptions,
+) -> Result<Object, Error> {
+    let (mut file, wanted) = range_of(key, file, &info, options)?;
     let left = wanted.end - wanted.start;
     let body = if left <= CHUNK as u64 {
         read_chunk(&mut file, left).map_err(other)?.into()
     } else {
         stream(file, left)
     };
+    let range = options.range.map(|_| wanted);
     Ok(Object { info, range, body })
 }
 

@@ -70,6 +70,9 @@ pub(super) struct Record {
     pub(super) crc64: u64,
     /// What the client said; nothing where a file was put here by hand and only its sums are kept.
     pub(super) attributes: Option<Attributes>,
+    /// Whether it was begun by an append.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) appendable: bool,
 }
 
 impl Record {
@@ -79,6 +82,7 @@ impl Record {
             etag: sums.etag().opaque().to_owned(),
             crc64: sums.crc64,
             attributes: None,
+            appendable: false,
         }
     }
 
@@ -91,6 +95,7 @@ impl Record {
             attributes: self.attributes.unwrap_or_else(guess),
             crc64: Some(self.crc64),
             version: None,
+            appendable: self.appendable,
         }
     }
 }

@@ -6,12 +6,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+
+use crate::checksum::{crc64, crc64_of_more};
 use crate::error::Error;
 use crate::key::ObjectKey;
-use crate::object::{Attributes, ETag, ObjectInfo};
-use crate::storage::{Precondition, PutOptions};
+use crate::object::{Attributes, ETag, ObjectInfo, SizedStream};
+use crate::storage::{AppendOptions, Precondition, PutOptions};
 
-use super::digest::Sums;
+use super::digest::{self, Digest, Sums};
 use super::locks::Lock;
 use super::queues::Space;
 use super::record::{Record, Stamp};
@@ -19,12 +22,16 @@ use super::store::{Folder, Store, Temporary, is_no_place, other, within};
 
 /// Names and values of user metadata together, in bytes: what S3 takes, so that a laptop takes no more.
 const MAX_METADATA: usize = 2048;
+/// The storage class that a folder has.
+const STANDARD: &str = "STANDARD";
 
 /// A body that is written and has no place yet.
 pub(super) struct Written {
     pub(super) temporary: Temporary,
     pub(super) etag: ETag,
     pub(super) crc64: u64,
+    /// Whether it may be lengthened.
+    pub(super) appendable: bool,
 }
 
 impl Written {
@@ -34,6 +41,7 @@ impl Written {
             temporary,
             etag: sums.etag(),
             crc64: sums.crc64,
+            appendable: false,
         }
     }
 }
@@ -52,6 +60,72 @@ impl Folder {
         let key = key.clone();
         self.run(move |store| store.place(&key, &written, options.attributes, lock))
             .await
+    }
+
+    /// Writes a body that comes bit by bit, each piece off the runtime.
+    pub(super) async fn write_stream(&self, mut body: SizedStream) -> Result<Written, Error> {
+        let mut temporary = self.run(Store::temporary).await?;
+        let mut digest = Digest::new();
+        while let Some(bytes) = body.next().await? {
+            let write = move |_: &Arc<Store>| {
+                digest.update(&bytes);
+                temporary.file.write_all(&bytes).map_err(other)?;
+                Ok((temporary, digest))
+            };
+            (temporary, digest) = self.run_bulk(write).await?;
+        }
+        Ok(Written::new(temporary, &digest.finish()))
+    }
+
+    /// Lengthens the object, or begins it: as a new file, so that readers keep the old one, and a crash leaves it.
+    pub(super) async fn lengthen(
+        &self,
+        key: &ObjectKey,
+        position: u64,
+        body: Bytes,
+        options: AppendOptions,
+    ) -> Result<ObjectInfo, Error> {
+        check_attributes(&options.attributes)?;
+        let lock = self.lock(Space::Key, key.as_str()).await?;
+        let held = self.with_object(key, |file, info| Ok((file, info))).await;
+        let held = match held {
+            Ok(held) => Some(held),
+            Err(Error::NotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let size = held.as_ref().map_or(0, |(_, info)| info.size);
+        if held.as_ref().is_some_and(|(_, info)| !info.appendable) {
+            return Err(Error::NotAppendable(key.clone()));
+        }
+        if position != size {
+            return Err(Error::WrongPosition { position, size });
+        }
+        if size.saturating_add(body.len() as u64) > options.max_bytes {
+            let limit = options.max_bytes;
+            return Err(Error::TooManyBytes { limit });
+        }
+        let key = key.clone();
+        self.run_bulk(move |store| {
+            let mut temporary = store.temporary()?;
+            let (before, attributes) = match held {
+                Some((mut file, info)) => {
+                    // The system copies within itself where it can; no sum needs the bytes that are there.
+                    io::copy(&mut file, &mut temporary.file).map_err(other)?;
+                    (Some((info.etag, info.crc64)), info.attributes)
+                }
+                None => (None, options.attributes),
+            };
+            temporary.file.write_all(&body).map_err(other)?;
+            let (etag, crc64) = lengthened(before, &body);
+            let written = Written {
+                temporary,
+                etag,
+                crc64,
+                appendable: true,
+            };
+            store.place(&key, &written, attributes, lock)
+        })
+        .await
     }
 
     /// Looks whether `key` holds what it must. Only under the key's lock does it stay so.
@@ -103,6 +177,7 @@ impl Store {
             etag: written.etag.opaque().to_owned(),
             crc64: written.crc64,
             attributes: Some(attributes),
+            appendable: written.appendable,
         };
         self.save_record(key, stamp, &record)?;
 
@@ -166,7 +241,17 @@ impl Store {
     }
 }
 
-pub(super) fn check_metadata(attributes: &Attributes) -> Result<(), Error> {
+/// Whether a folder can keep what the client says.
+pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), Error> {
+    if let Some(class) = attributes
+        .storage_class
+        .as_deref()
+        .filter(|class| *class != STANDARD)
+    {
+        return Err(Error::Unsupported(format!(
+            "the storage class `{class}`, where {STANDARD} is the only one,"
+        )));
+    }
     let metadata = &attributes.metadata;
     let found = metadata
         .iter()
@@ -178,6 +263,21 @@ pub(super) fn check_metadata(attributes: &Attributes) -> Result<(), Error> {
         }),
         _ => Ok(()),
     }
+}
+
+/// The tag and the CRC of an object, given those before this body was appended. The tag is a chain, as that of parts: of
+/// the tag before and the body's MD5; behind it stands how many appends there were.
+fn lengthened(before: Option<(ETag, Option<u64>)>, body: &[u8]) -> (ETag, u64) {
+    let md5 = digest::md5(body);
+    let Some((etag, sum)) = before else {
+        return (digest::etag(&md5, Some(1)), crc64(body));
+    };
+    let count = etag.opaque().rsplit_once('-');
+    let count: usize = count.and_then(|(_, count)| count.parse().ok()).unwrap_or(1);
+    let chain = [etag.opaque().as_bytes(), &md5].concat();
+    let etag = digest::etag(&digest::md5(&chain), Some(count.saturating_add(1)));
+    // A record always has the sum.
+    (etag, crc64_of_more(sum.unwrap_or_default(), body))
 }
 
 /// Dates the file so that its stamp is none of `taken`, whatever steps the file system's clock makes.
