@@ -78,7 +78,7 @@ step_storage() {
     result=0
     # With the features of a test of the whole workspace, so that what that built serves here.
     MOGR_TEST_S3=http://127.0.0.1:$moto MOGR_TEST_MINISTACK=http://127.0.0.1:$ministack \
-        cargo test --locked --workspace --test s3 --test events || result=$?
+        cargo test --locked --workspace --test s3 --test events -- --include-ignored || result=$?
     kill $moto_process $ministack_process
     trap - EXIT
     return $result
@@ -99,7 +99,7 @@ step_host() {
     trap 'kill $moto_process 2>/dev/null || true' EXIT
     listens "$moto"
     result=0
-    MOGR_TEST_S3=http://127.0.0.1:$moto cargo test --locked --quiet -p mogr --features s3 || result=$?
+    MOGR_TEST_S3=http://127.0.0.1:$moto cargo test --locked --quiet -p mogr --features s3 -- --include-ignored || result=$?
     kill $moto_process
     trap - EXIT
     return $result

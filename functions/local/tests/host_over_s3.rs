@@ -1,4 +1,4 @@
-//! `mogr serve` over a bucket: against a server that speaks S3, if `MOGR_TEST_S3` names one, and one that has no bucket.
+//! `mogr serve` over a bucket: against one that has no bucket, and, with `--include-ignored`, a server that speaks S3.
 
 #![allow(clippy::unwrap_used)] // In a test a panic is the report.
 #![cfg(feature = "s3")]
@@ -65,11 +65,9 @@ fn a_bucket_that_is_not_there_is_refused_at_start() {
 }
 
 #[test]
+#[ignore = "needs a server that speaks S3, whose URL MOGR_TEST_S3 gives"]
 fn a_bucket_is_served() {
-    let Ok(endpoint) = std::env::var("MOGR_TEST_S3") else {
-        eprintln!("skipped: MOGR_TEST_S3 names no server that speaks S3");
-        return;
-    };
+    let endpoint = std::env::var("MOGR_TEST_S3").expect("MOGR_TEST_S3");
     let s3 = endpoint.strip_prefix("http://").unwrap();
     let (head, _) = ask(s3, &format!("PUT /{BUCKET} HTTP/1.1"), b"");
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");

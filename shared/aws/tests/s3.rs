@@ -1,6 +1,5 @@
-//! S3 as a storage: the conformance suite against a server that speaks S3, if `MOGR_TEST_S3` names one
-//! (`moto_server -p 5555`, then `MOGR_TEST_S3=http://127.0.0.1:5555`; `MOGR_TEST_MINISTACK` alike), and what S3 refuses,
-//! played by a socket.
+//! S3 as a storage: what S3 refuses, played by a socket, and the conformance suite against servers that speak S3, which
+//! `--include-ignored` runs (`moto_server -p 5555` and `MOGR_TEST_S3=http://127.0.0.1:5555`; `MOGR_TEST_MINISTACK` alike).
 
 #![allow(clippy::unwrap_used)] // In a test a panic is the report.
 #![cfg(feature = "s3")]
@@ -10,8 +9,8 @@ use std::time::{Duration, Instant};
 use aws::s3::{BucketCheck, S3, Settings, check_bucket, client};
 use bytes::Bytes;
 use storage::{
-    Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, ObjectKey, Precondition,
-    PutOptions, Storage, UploadId, Version, conformance,
+    AppendOptions, Attributes, ByteRange, ETag, Error, GetOptions, ListOptions, ObjectKey,
+    Precondition, PutOptions, Storage, UploadId, Version, conformance, crc64,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -33,26 +32,22 @@ fn key(name: &str) -> ObjectKey {
 }
 
 /// A fresh bucket on the server that the environment names.
-async fn bucket(name: &str) -> Option<aws_sdk_s3::Client> {
+async fn bucket(name: &str) -> aws_sdk_s3::Client {
     bucket_at("MOGR_TEST_S3", name).await
 }
 
-async fn bucket_at(variable: &str, name: &str) -> Option<aws_sdk_s3::Client> {
-    let Ok(endpoint) = std::env::var(variable) else {
-        eprintln!("skipped: {variable} names no server that speaks S3");
-        return None;
-    };
+async fn bucket_at(variable: &str, name: &str) -> aws_sdk_s3::Client {
+    let endpoint = std::env::var(variable).expect(variable);
     let client = s3_client(&endpoint);
     client.create_bucket().bucket(name).send().await.unwrap();
-    Some(client)
+    client
 }
 
 /// The suite on `MiniStack`, all but for copies: there a copy that replaces the attributes keeps some of the old ones.
 #[tokio::test]
+#[ignore = "needs MiniStack, whose URL MOGR_TEST_MINISTACK gives"]
 async fn passes_the_conformance_suite_on_ministack() {
-    let Some(client) = bucket_at("MOGR_TEST_MINISTACK", "conformance").await else {
-        return;
-    };
+    let client = bucket_at("MOGR_TEST_MINISTACK", "conformance").await;
     let storage = S3::new(client, "conformance", "");
     everything_but_what_differs(&storage).await;
     conformance::keeps_odd_keys(&storage).await;
@@ -87,10 +82,9 @@ async fn everything_but_what_differs(storage: &S3) {
 /// The suite on moto, all but for parts, which it lists in a document of another name and misses with a 500, and a key with a line break, where
 /// its routes end.
 #[tokio::test]
+#[ignore = "needs a server that speaks S3, whose URL MOGR_TEST_S3 gives"]
 async fn passes_the_conformance_suite_on_moto() {
-    let Some(client) = bucket("conformance").await else {
-        return;
-    };
+    let client = bucket("conformance").await;
     let storage = S3::new(client, "conformance", "");
     everything_but_what_differs(&storage).await;
     conformance::copies(&storage).await;
@@ -139,10 +133,9 @@ async fn passes_the_conformance_suite_on_moto() {
 
 /// A prefix is part of the storage: nothing outside it is seen or touched.
 #[tokio::test]
+#[ignore = "needs a server that speaks S3, whose URL MOGR_TEST_S3 gives"]
 async fn lives_under_a_prefix() {
-    let Some(client) = bucket("prefixed").await else {
-        return;
-    };
+    let client = bucket("prefixed").await;
     let whole = S3::new(client.clone(), "prefixed", "");
     for outside in ["a", "images", "images0", "images/"] {
         whole
@@ -167,10 +160,9 @@ async fn lives_under_a_prefix() {
 }
 
 #[tokio::test]
+#[ignore = "needs a server that speaks S3, whose URL MOGR_TEST_S3 gives"]
 async fn keeps_texts_that_no_header_can_hold() {
-    let Some(client) = bucket("texts").await else {
-        return;
-    };
+    let client = bucket("texts").await;
     let storage = S3::new(client.clone(), "texts", "");
     let attributes = Attributes {
         content_disposition: Some("attachment; filename=\"图.jpg\"".to_owned()),
@@ -422,4 +414,197 @@ async fn tells_s3_what_the_target_must_hold() {
             assert_eq!(told.join(","), header, "{request}");
         }
     }
+}
+
+/// As [`playing`], but each answer is given when a whole request is there, and the requests are told in the end.
+async fn hearing(script: Vec<String>) -> (S3, tokio::task::JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut heard = Vec::new();
+        for answer in script {
+            let (mut connection, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !is_whole(&request) {
+                assert!(connection.read_buf(&mut request).await.unwrap() > 0);
+            }
+            connection.write_all(answer.as_bytes()).await.unwrap();
+            heard.push(String::from_utf8_lossy(&request).into_owned());
+        }
+        heard
+    });
+    (S3::new(s3_client(&endpoint), "bucket", ""), server)
+}
+
+/// Whether all of a request is there that says how long its body is.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request).to_lowercase();
+    let Some((head, _)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
+    let length: usize = length.map_or(0, |length| length.parse().unwrap());
+    let head = request.windows(4).position(|four| four == b"\r\n\r\n");
+    request.len() >= head.unwrap() + 4 + length
+}
+
+/// What the request says of the header, in small letters.
+fn header<'a>(request: &'a str, name: &str) -> &'a str {
+    let mut lines = request.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    value.unwrap_or_default()
+}
+
+/// An answer that ends its connection.
+fn answer(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    )
+}
+
+fn xml(body: &str) -> String {
+    answer("200 OK", "Content-Type: application/xml\r\n", body)
+}
+
+/// Of an object of 5 bytes that an append began.
+fn appended(etag: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\nETag: \"{etag}\"\r\nx-amz-meta-mogr-appendable: 1\r\n\
+         x-amz-meta-mogr-crc64: {}\r\nx-amz-meta-author: a\r\nCache-Control: no-cache\r\n\r\n",
+        crc64(b"hello")
+    )
+}
+
+async fn append(storage: &S3, position: u64) -> Result<storage::ObjectInfo, Error> {
+    let options = AppendOptions {
+        attributes: Attributes::default(),
+        max_bytes: 1 << 30,
+    };
+    let body = Bytes::from_static(b" world");
+    storage.append(&key("log"), position, body, options).await
+}
+
+/// What an append writes anew takes the place of the very state that was read, or of nothing; who is late is told the
+/// length that he missed.
+#[tokio::test]
+async fn appends_only_to_what_it_saw() {
+    let not_found = || answer("404 Not Found", "", "");
+    let done = || answer("200 OK", "ETag: \"new\"\r\n", "");
+    let changed = || answer("412 Precondition Failed", "", "");
+    let (storage, server) = hearing(vec![not_found(), done()]).await;
+    let begun = append(&storage, 0).await.unwrap();
+    assert!(begun.appendable && begun.size == 6);
+    let heard = server.await.unwrap();
+    assert_eq!(header(&heard[1], "if-none-match"), "*");
+    assert_eq!(header(&heard[1], "x-amz-meta-mogr-appendable"), "1");
+
+    let held = || appended("seen") + "hello";
+    let (storage, server) = hearing(vec![appended("seen"), held(), done()]).await;
+    let info = append(&storage, 5).await.unwrap();
+    assert_eq!((info.size, info.crc64), (11, Some(crc64(b"hello world"))));
+    let heard = server.await.unwrap();
+    for request in &heard[1..] {
+        assert_eq!(header(request, "if-match"), "\"seen\"", "{request}");
+    }
+    let put = &heard[2];
+    assert!(put.starts_with("PUT /bucket/log") && put.ends_with("hello world"));
+    assert_eq!(header(put, "x-amz-meta-author"), "a");
+    assert_eq!(header(put, "cache-control"), "no-cache");
+
+    // Another was first: what is there now is looked at, and told.
+    let longer = appended("other").replace("Content-Length: 5", "Content-Length: 9");
+    let script = vec![appended("seen"), held(), changed(), longer];
+    let (storage, server) = hearing(script).await;
+    let late = append(&storage, 5).await;
+    assert!(matches!(
+        late,
+        Err(Error::WrongPosition {
+            position: 5,
+            size: 9
+        })
+    ));
+    server.await.unwrap();
+}
+
+/// From 5 MiB on, what is there is copied within S3, and the end of the upload says what it must still be.
+#[tokio::test]
+async fn appends_to_large_objects_without_reading_them() {
+    let large = appended("seen").replace("Content-Length: 5", "Content-Length: 6000000");
+    let script = vec![
+        large.clone(),
+        xml(
+            "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>",
+        ),
+        large.clone(),
+        xml("<CopyPartResult><ETag>\"one\"</ETag></CopyPartResult>"),
+        answer("200 OK", "ETag: \"two\"\r\n", ""),
+        answer("412 Precondition Failed", "", ""),
+        answer("204 No Content", "", ""),
+        large,
+    ];
+    let (storage, server) = hearing(script).await;
+    let late = append(&storage, 6_000_000).await;
+    assert!(matches!(late, Err(Error::Unavailable(_))), "{late:?}");
+    let heard = server.await.unwrap();
+    let lines: Vec<&str> = heard
+        .iter()
+        .map(|request| request.split(" HTTP").next().unwrap())
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "HEAD /bucket/log",
+            "POST /bucket/log?uploads",
+            "HEAD /bucket/log",
+            "PUT /bucket/log?x-id=UploadPartCopy&partNumber=1&uploadId=id",
+            "PUT /bucket/log?x-id=UploadPart&partNumber=2&uploadId=id",
+            "POST /bucket/log?uploadId=id",
+            "DELETE /bucket/log?x-id=AbortMultipartUpload&uploadId=id",
+            "HEAD /bucket/log",
+        ]
+    );
+    assert_eq!(header(&heard[3], "x-amz-copy-source-if-match"), "\"seen\"");
+    assert_eq!(header(&heard[3], "x-amz-copy-source"), "bucket/log");
+    assert_eq!(header(&heard[5], "if-match"), "\"seen\"");
+}
+
+/// Others may have put keys there that have no name here: a list passes over them.
+#[tokio::test]
+async fn lists_pass_over_keys_that_have_no_name_here() {
+    let object = |key: &str| {
+        format!("<Contents><Key>{key}</Key><Size>1</Size><ETag>\"e\"</ETag></Contents>")
+    };
+    let (deep, deeper) = ("d/".repeat(64), "d/".repeat(65));
+    let objects = [object("a"), object(&deep), object(&deeper), object("e")].concat();
+    let list =
+        format!("<ListBucketResult><IsTruncated>false</IsTruncated>{objects}</ListBucketResult>");
+    let (storage, server) = hearing(vec![xml(&list)]).await;
+    let options = ListOptions {
+        prefix: String::new(),
+        delimiter: None,
+        after: String::new(),
+        max: 10,
+    };
+    let listing = storage.list(options).await.unwrap();
+    let keys: Vec<_> = listing
+        .objects
+        .iter()
+        .map(|object| object.key.as_str())
+        .collect();
+    assert_eq!(keys, ["a", &deep, "e"]);
+    server.await.unwrap();
+}
+
+#[tokio::test]
+async fn says_that_an_object_is_archived() {
+    let error = "<Error><Code>InvalidObjectState</Code></Error>";
+    let (storage, server) = hearing(vec![answer("403 Forbidden", "", error)]).await;
+    match read(&storage).await {
+        Err(Error::Archived(found)) => assert_eq!(found, key("k")),
+        other => panic!("{other:?}"),
+    }
+    server.await.unwrap();
 }

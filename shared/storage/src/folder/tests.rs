@@ -373,6 +373,7 @@ async fn puts_and_deletes_in_one_folder_do_not_meet() {
 
 /// The other process of the test below: puts without end, until it is killed.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "is run by a_killed_writer_leaves_old_or_new"]
 async fn puts_until_killed() {
     let Ok(path) = std::env::var("MOGR_TEST_PUTS_UNTIL_KILLED") else {
         return;
@@ -393,7 +394,7 @@ async fn a_killed_writer_leaves_old_or_new() {
     put(&folder, "crash//escaped", b"first").await;
     for round in 0..12_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["puts_until_killed", "--nocapture"])
+            .args(["puts_until_killed", "--ignored", "--nocapture"])
             .env("MOGR_TEST_PUTS_UNTIL_KILLED", &root)
             .stdout(std::process::Stdio::null())
             .spawn()
