@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
@@ -382,6 +383,7 @@ async fn puts_until_killed() {
     for round in 0_u8.. {
         for name in ["crash.bin", "crash//escaped"] {
             put(&folder, name, &vec![round; 400_000 + usize::from(round)]).await;
+            println!("has put");
         }
     }
 }
@@ -392,14 +394,17 @@ async fn a_killed_writer_leaves_old_or_new() {
     let root = outside.path().join("root");
     put(&folder, "crash.bin", b"first").await;
     put(&folder, "crash//escaped", b"first").await;
-    for round in 0..12_u64 {
+    for round in 0..12 {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["puts_until_killed", "--ignored", "--nocapture"])
             .env("MOGR_TEST_PUTS_UNTIL_KILLED", &root)
-            .stdout(std::process::Stdio::null())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        tokio::time::sleep(Duration::from_millis(60 + 17 * round)).await;
+        // Somewhere in the put after so many.
+        let told = BufReader::new(child.stdout.take().unwrap()).lines();
+        let puts = told.filter(|line| line.as_ref().unwrap().ends_with("has put"));
+        assert_eq!(puts.take(1 + round).count(), 1 + round);
         child.kill().unwrap();
         child.wait().unwrap();
         for name in ["crash.bin", "crash//escaped"] {
