@@ -108,7 +108,7 @@ impl<'a> BitReader<'a> {
         (self.bits, self.count, self.padding) = (0, 0, 0);
         let mut found = Restart::Whole;
         if unread >= 8 {
-            found = Restart::Found;
+            found = Restart::Padded;
         }
         loop {
             let Some(at) = next_marker(self.data, self.position) else {
@@ -119,8 +119,9 @@ impl<'a> BitReader<'a> {
             if self.data[self.position..at]
                 .iter()
                 .any(|&byte| byte != 0xFF)
+                && found == Restart::Whole
             {
-                found = Restart::Found;
+                found = Restart::Padded;
             }
             self.position = at;
             match (self.data[at + 1] & 7).wrapping_sub(number) & 7 {
@@ -143,7 +144,9 @@ impl<'a> BitReader<'a> {
 pub(crate) enum Restart {
     /// The marker stood directly behind what was read.
     Whole,
-    /// The marker is there, behind bytes or markers that were passed over.
+    /// The marker is the next one, after bytes that belong to nothing: webcams and scanners pad so.
+    Padded,
+    /// The marker is there, after others that were passed over.
     Found,
     Missing,
 }

@@ -455,17 +455,12 @@ fn restart_markers_stand_where_they_should() {
         &doubled,
         "not a readable JPEG: RST1 is missing or late in row 0 of a scan",
     );
-    // Bytes that belong to nothing.
-    let stray = [&source[..at(1)], b"stray", &source[at(1)..]].concat();
-    let kept = keeps_what_is_refused(
-        &stray,
-        "not a readable JPEG: RST1 is missing or late in row 0 of a scan",
-    );
-    assert!(pixels_by_zune(&kept) == pixels_by_zune(&whole.bytes));
-    // Fill bytes before a marker are allowed.
-    let filled = [&source[..at(1)], b"\xff\xff", &source[at(1)..]].concat();
-    let made = run(&filled, &TranscodeOptions::default()).expect("a legal file");
-    assert!(made.bytes == whole.bytes);
+    // Bytes that belong to nothing, as webcams pad intervals, and fill bytes before a marker: every block is there.
+    for padding in [&b"stray"[..], &[0; 12], b"\xff\xff", b"\0"] {
+        let padded = [&source[..at(1)], padding, &source[at(1)..]].concat();
+        let made = run(&padded, &TranscodeOptions::default()).expect("every block is there");
+        assert!(made.bytes == whole.bytes, "{padding:?}");
+    }
 }
 
 #[test]
@@ -567,4 +562,72 @@ fn memory_is_bounded_by_the_frame_and_by_what_is_in_it() {
     with("exif_orient_6", 400_000).expect("enough");
     let error = with("progressive_rst", 1000).expect_err("a progressive source");
     assert!(matches!(error, Error::TooMuchMemory { found_bytes, .. } if found_bytes % 210 == 0));
+}
+
+#[test]
+fn what_belongs_to_no_segment_is_passed_over() {
+    for name in ["dri_blocks7_422", "progressive_444_odd"] {
+        let source = fixture(name);
+        let whole = run(&source, &TranscodeOptions::default()).expect("a legal file");
+        let pieces = pieces(&source);
+        for strange in [
+            // Bytes after a segment whose length is too small; a marker without a segment; lengths that are none.
+            &b"junk"[..],
+            b"\xff\xd3",
+            b"\xff\x01",
+            b"\xff\xfe\0\0 a comment",
+            b"\xff\xe5\0\x01",
+        ] {
+            let scan = places(&pieces, 0xDA)[0];
+            for place in 1..=scan {
+                let mut pieces = pieces.clone();
+                pieces.insert(place, strange.to_vec());
+                let made = run(&pieces.concat(), &TranscodeOptions::default());
+                let made = made.expect("every block is there");
+                assert!(made.bytes == whole.bytes, "{name} {strange:?} {place}");
+                // Not even where nothing else changes is it handed on.
+                let same = TranscodeOptions {
+                    process: None,
+                    ..TranscodeOptions::default()
+                };
+                let made = run(&pieces.concat(), &same).expect("every block is there");
+                let held = made
+                    .bytes
+                    .windows(strange.len())
+                    .any(|part| part == strange);
+                assert!(!held || strange.len() == 2, "{name} {strange:?} {place}");
+            }
+        }
+    }
+    let source = fixture("dri_blocks7_422");
+    let twice = [&source[..2], &source[..]].concat();
+    refused(&twice, "not a readable JPEG: marker FFD8 between segments");
+}
+
+#[track_caller]
+fn refused(source: &[u8], message: &str) {
+    let refused = run(source, &TranscodeOptions::default()).expect_err("it is refused");
+    assert_eq!(refused.to_string(), message);
+}
+
+#[test]
+fn components_may_share_an_identifier() {
+    let source = fixture("dri_blocks7_422");
+    let frame = places(&pieces(&source), 0xC0)[0];
+    let scan = places(&pieces(&source), 0xDA)[0];
+    let mut shared = pieces(&source);
+    for part in 0..3 {
+        shared[frame][10 + 3 * part] = 7;
+        shared[scan][5 + 2 * part] = 7;
+    }
+    let shared = shared.concat();
+    let whole = run(&source, &TranscodeOptions::default()).expect("a legal file");
+    let made = run(&shared, &TranscodeOptions::default()).expect("in the order of the frame");
+    assert!(made.bytes == whole.bytes);
+    let mut twice = pieces(&source);
+    twice[scan][7] = twice[scan][5];
+    refused(
+        &twice.concat(),
+        "not a readable JPEG: a scan with component 1 twice",
+    );
 }

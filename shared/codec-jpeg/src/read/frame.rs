@@ -44,12 +44,9 @@ impl FrameHeader {
                 self.components.len()
             ));
         }
-        for (index, component) in self.components.iter().enumerate() {
+        for component in &self.components {
             let FrameComponent {
-                id,
-                h,
-                v,
-                quantization,
+                h, v, quantization, ..
             } = component;
             if !(1..=4).contains(h) || !(1..=4).contains(v) {
                 return malformed(format!("sampling factors {h}x{v}; 1 to 4 are allowed"));
@@ -58,9 +55,6 @@ impl FrameHeader {
                 return malformed(format!(
                     "quantization table {quantization}; there are 0 to 3"
                 ));
-            }
-            if self.components[..index].iter().any(|other| other.id == *id) {
-                return malformed(format!("two components with the identifier {id}"));
             }
         }
         Ok(())
@@ -157,15 +151,16 @@ pub(crate) fn read_scan(payload: &[u8], frame: &FrameHeader) -> Result<ScanHeade
     }
     let mut components = Vec::new();
     for part in rest[..2 * count].chunks_exact(2) {
-        let Some(index) = frame.components.iter().position(|c| c.id == part[0]) else {
-            return malformed(format!(
-                "a scan of component {}, which the frame has not",
-                part[0]
-            ));
+        // Components may share an identifier: those of a scan are then meant in the order of the frame.
+        let has_id = |index: &usize| frame.components[*index].id == part[0];
+        let named = || (0..frame.components.len()).filter(has_id);
+        let free = |index: &usize| components.iter().all(|&(other, _, _)| other != *index);
+        let Some(index) = named().find(free) else {
+            return malformed(match named().next() {
+                Some(_) => format!("a scan with component {} twice", part[0]),
+                None => format!("a scan of component {}, which the frame has not", part[0]),
+            });
         };
-        if components.iter().any(|&(other, _, _)| other == index) {
-            return malformed(format!("a scan with component {} twice", part[0]));
-        }
         let (dc, ac) = (part[1] >> 4, part[1] & 15);
         if dc > 3 || ac > 3 {
             return malformed(format!("Huffman tables {dc} and {ac}; there are 0 to 3"));

@@ -156,13 +156,19 @@ pub(crate) fn decode(
 
 fn component(frame: &FrameHeader, index: usize, quantization: u8) -> Component {
     let part = &frame.components[index];
+    // Scans that name their components need names: the usual ones, where some share theirs.
+    let ids = || frame.components.iter().map(|component| component.id);
+    let shared = ids()
+        .enumerate()
+        .any(|(at, id)| ids().take(at).any(|other| other == id));
+    let id = if shared { index as u8 + 1 } else { part.id };
     // Sampling factors are relative: a single component has none, whatever it declares.
     let sampling = if frame.components.len() == 1 {
         (1, 1)
     } else {
         (part.h, part.v)
     };
-    Component::new(part.id, sampling, quantization, frame.blocks(index))
+    Component::new(id, sampling, quantization, frame.blocks(index))
 }
 
 /// The scans that were decoded so far.

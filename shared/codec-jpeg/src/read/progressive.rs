@@ -107,7 +107,8 @@ pub(crate) fn decode(
         for column in 0..columns {
             if left == 0 {
                 let found = state.reader.restart(number);
-                if found != Restart::Whole && damage == Damage::Refuse {
+                let in_place = matches!(found, Restart::Whole | Restart::Padded);
+                if !in_place && damage == Damage::Refuse {
                     return malformed(format!(
                         "RST{number} is missing or late in row {row} of a scan"
                     ));

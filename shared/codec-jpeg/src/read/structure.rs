@@ -148,23 +148,28 @@ struct Parser<'a, 'l> {
 impl Parser<'_, '_> {
     /// Takes in the next marker and what belongs to it.
     fn next(&mut self) -> Result<Next, Error> {
-        let marker = read_marker(self.source, &mut self.position, self.damage)?;
-        let Some((marker, alone)) = marker else {
+        let Some((marker, alone)) = read_marker(self.source, &mut self.position) else {
             return Ok(Next::End { has_eoi: false });
         };
         self.intact &= alone;
         if marker == EOI {
             return Ok(Next::End { has_eoi: true });
         }
-        // RSTn and TEM have no length; outside of scans they mean nothing. Nor does a second SOI.
+        // RSTn and TEM have no length; outside of scans they mean nothing. A second SOI is two files run together.
         let header = self.extent == Extent::Header;
-        let passed = matches!(marker, 0xD0..=0xD7 | 0x01) || header && marker == SOI;
-        if passed && self.damage == Damage::Keep {
+        if matches!(marker, 0xD0..=0xD7 | 0x01) || header && marker == SOI {
             self.intact = false;
             return Ok(Next::Segment);
         }
-        if matches!(marker, 0xD0..=SOI | 0x01..=0xBF) && !header {
+        if matches!(marker, SOI | 0x02..=0xBF) && !header {
             return malformed(format!("marker FF{marker:02X} between segments"));
+        }
+        // A comment or APPn segment of length 0 or 1 is passed over with its length, as libjpeg does.
+        let length = self.source.get(self.position..self.position + 2);
+        if matches!(marker, APP0..=APP15 | COM) && matches!(length, Some([0, 0 | 1])) {
+            self.position += 2;
+            self.intact = false;
+            return Ok(Next::Segment);
         }
         let Some(payload) = read_payload(self.source, &mut self.position) else {
             let may_end = self.damage == Damage::Keep && self.extent != Extent::Limits;
@@ -352,26 +357,20 @@ pub fn check_limits(source: &[u8], limits: &Limits) -> Result<(), Error> {
     Structure::parse(source, Extent::Limits, Damage::Keep, limits).map(|_| ())
 }
 
-/// The second byte of the next marker, fill bytes passed over, and whether there was nothing else before it; `None` at
-/// the end of the data.
-fn read_marker(
-    source: &[u8],
-    position: &mut usize,
-    damage: Damage,
-) -> Result<Option<(u8, bool)>, Error> {
+/// The second byte of the next marker, and whether nothing but fill bytes was passed over before it; `None` at the end of
+/// the data.
+///
+/// Cameras and scanners write segments whose length is too small, or pad between them: bytes there belong to nothing, and
+/// every decoder goes on with the next marker.
+fn read_marker(source: &[u8], position: &mut usize) -> Option<(u8, bool)> {
     let from = *position;
     let Some(at) = next_marker(source, from) else {
         *position = source.len();
-        return Ok(None);
+        return None;
     };
-    let stray = source[from..at].iter().find(|&&byte| byte != 0xFF);
-    if let (Some(byte), Damage::Refuse) = (stray, damage) {
-        return malformed(format!(
-            "byte {byte:02X} behind {from}, where a marker should be"
-        ));
-    }
     *position = at + 2;
-    Ok(Some((source[at + 1], stray.is_none())))
+    let alone = source[from..at].iter().all(|&byte| byte == 0xFF);
+    Some((source[at + 1], alone))
 }
 
 /// The payload of the segment whose length is at `position`.
