@@ -41,3 +41,5 @@ pub(crate) const EXIF: &[u8; 6] = b"Exif\0\0";
 pub(crate) const XMP: &[u8; 29] = b"http://ns.adobe.com/xap/1.0/\0";
 /// What an APP2 segment of an ICC profile begins with, before its number and their count (ICC.1, B.4).
 pub(crate) const ICC: &[u8; 12] = b"ICC_PROFILE\0";
+/// What an APP2 segment of an index of further pictures begins with (CIPA DC-007, 5.2.1).
+pub(crate) const MPF: &[u8; 4] = b"MPF\0";

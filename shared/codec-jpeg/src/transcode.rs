@@ -5,10 +5,11 @@ use raster::{Kernel, Size, Watch};
 use crate::codes::SOF2;
 use crate::error::Error;
 use crate::memory::{Budget, MemoryBound};
-use crate::options::{Damage, Limits, Process, TranscodeOptions};
+use crate::options::{Damage, Limits, Metadata, Process, TranscodeOptions};
 use crate::read::header::process;
 use crate::read::structure::{Extent, Structure};
-use crate::read::{decode, metadata};
+use crate::read::trailer::Trailer;
+use crate::read::{Decoded, decode, metadata};
 use crate::write::{WriteOptions, write};
 
 /// What [`transcode`] made.
@@ -27,7 +28,10 @@ pub struct Transcoded {
 /// - Takes Huffman-coded SOF0, SOF1 and SOF2 files of 8 bits and 1 to 4 components: any sampling, several scans,
 ///   restart intervals, a height in DNL.
 /// - Keeps the quantization tables, and of the APPn and COM segments what `options.metadata` says. Segments between
-///   scans come behind the last one. What follows EOI (other pictures, appended files) is dropped.
+///   scans come after the last one. Of what follows EOI, further pictures are kept with their index (an Ultra HDR gain
+///   map, a multi-picture file), unless the metadata are not; anything else is dropped.
+/// - A progressive source whose last scans are missing keeps its own scans: decoders make up for the bits that never
+///   came, which they would not do in a file that claims to have all. As a baseline file it has to claim that.
 /// - Writes optimal Huffman tables and no restart markers.
 /// - Where the source is in the wanted form already and would not become smaller, its own scans are the result. A
 ///   baseline source may still grow as a progressive file, and the other way round.
@@ -51,7 +55,11 @@ pub fn transcode(
         options.threads,
         options.limits.max_bytes,
     )?;
-    let (picture, whole) = decode(&structure, options.damage, kernel, budget, watch)?;
+    let Decoded {
+        picture,
+        whole,
+        complete,
+    } = decode(&structure, options.damage, kernel, budget, watch)?;
     let to = options.process.unwrap_or(process(&structure.frame));
     let write_options = WriteOptions {
         process: to,
@@ -59,14 +67,26 @@ pub fn transcode(
         kernel,
         threads: options.threads,
     };
-    let [leading, late] = metadata::kept(&structure, options.metadata, watch)?;
-    let mut bytes = write(&picture, [&leading, &late], write_options, watch)?;
-    // A baseline source may have come as SOF1, which not every reader takes.
-    if picture.frame_marker(to) == structure.frame.marker && whole {
-        let as_it_is = metadata::source_with_kept(source, &structure, options.metadata, watch)?;
-        if as_it_is.len() <= bytes.len() {
-            bytes = as_it_is;
+    // A baseline source may have come as SOF1, which not every reader takes. Bytes that belong to nothing are better left
+    // out, unless that would change what is shown.
+    let may_stay = whole || !complete && options.damage == Damage::Refuse;
+    let may_stay = may_stay && picture.frame_marker(to) == structure.frame.marker;
+    let as_it_is = may_stay
+        .then(|| metadata::source_with_kept(source, &structure, options.metadata, watch))
+        .transpose()?;
+    let mut bytes = match as_it_is {
+        Some(as_it_is) if !complete => as_it_is,
+        as_it_is => {
+            let kept = metadata::kept(&structure, options.metadata, watch)?;
+            let [leading, late] = &kept;
+            let made = write(&picture, [leading, late], write_options, watch)?;
+            as_it_is.filter(|it| it.len() <= made.len()).unwrap_or(made)
         }
+    };
+    if options.metadata == Metadata::All
+        && let Some(trailer) = Trailer::find(source, &structure)
+    {
+        trailer.append(&mut bytes);
     }
     Ok(Transcoded {
         bytes,

@@ -631,3 +631,97 @@ fn components_may_share_an_identifier() {
         "not a readable JPEG: a scan with component 1 twice",
     );
 }
+
+#[test]
+fn missing_scans_stay_missing() {
+    let source = fixture("progressive_444_odd");
+    let pieces = pieces(&source);
+    let scans = places(&pieces, 0xDA);
+    for kept in 1..scans.len() {
+        let cut = [&pieces[..scans[kept]].concat()[..], b"\xff\xd9"].concat();
+        // Bytes that belong to nothing do not change that.
+        let strange = [&cut[..2], b"\xff\xfe\0\0?", &cut[2..]].concat();
+        for source in [cut, strange] {
+            let made = run(&source, &TranscodeOptions::default()).expect("whole scans");
+            assert!(made.bytes == source, "{kept} scans");
+            let baseline = TranscodeOptions {
+                process: Some(Process::Baseline),
+                ..TranscodeOptions::default()
+            };
+            let made = run(&source, &baseline).expect("whole scans");
+            assert_eq!(made.process, Process::Baseline);
+        }
+    }
+}
+
+/// An index of two pictures: the first of `len` bytes, the second of 9 at `offset` from the index.
+fn index(little: bool, len: u32, offset: u32) -> Vec<u8> {
+    let mut bytes = b"\xff\xe2\0\0MPF\0".to_vec();
+    bytes.extend(if little { b"II*\0" } else { b"MM\0*" });
+    let long = |value: u32| {
+        if little {
+            value.to_le_bytes()
+        } else {
+            value.to_be_bytes()
+        }
+    };
+    let short = |value: u16| {
+        if little {
+            value.to_le_bytes()
+        } else {
+            value.to_be_bytes()
+        }
+    };
+    bytes.extend(long(8));
+    bytes.extend(short(2));
+    for (tag, kind, count, value) in [(0xB001, 4, 1, 2), (0xB002, 7, 32, 38)] {
+        bytes.extend([short(tag), short(kind)].concat());
+        bytes.extend([long(count), long(value)].concat());
+    }
+    bytes.extend(long(0));
+    for (size, offset) in [(len, 0), (9, offset)] {
+        bytes.extend([long(0x0003_0000), long(size), long(offset), long(0)].concat());
+    }
+    let len = bytes.len() as u16 - 2;
+    bytes[2..4].copy_from_slice(&len.to_be_bytes());
+    bytes
+}
+
+#[test]
+fn further_pictures_stay_where_the_index_says() {
+    let first = fixture("dri_blocks7_422");
+    let trailer = b"\xff\xd8second\xff and what follows it";
+    for little in [false, true] {
+        // From where the index's numbers begin, ten bytes after SOI, to the end of the first picture.
+        let index_len = index(little, 0, 0).len();
+        let len = (first.len() + index_len) as u32;
+        let index_of = |len: u32| index(little, len, len - 10);
+        let source = [&first[..2], &index_of(len), &first[2..], trailer].concat();
+        for mut options in ways() {
+            let made = run(&source, &options).expect("a legal file");
+            let new_len = made.bytes.len() - trailer.len();
+            assert!(new_len < len as usize, "it became smaller");
+            assert!(made.bytes.ends_with(trailer));
+            assert!(made.bytes[..new_len].ends_with(b"\xff\xd9"));
+            let expected = index_of(new_len as u32);
+            assert!(made.bytes[2..].starts_with(&expected), "{options:?}");
+            // What shows the picture alone leaves out both.
+            options.metadata = Metadata::Essential;
+            let made = run(&source, &options).expect("a legal file");
+            assert!(made.bytes.ends_with(b"\xff\xd9"));
+            assert!(!made.bytes.windows(3).any(|part| part == b"MPF"));
+        }
+        // What is damaged in an index is left as it is.
+        for at in 0..index_len {
+            let mut source = source.clone();
+            source[2 + at] ^= 0xFF;
+            if let Ok(made) = run(&source, &TranscodeOptions::default()) {
+                assert!(pixels_by_jpeg_decoder(&made.bytes).is_some(), "{at}");
+            }
+        }
+    }
+    // Without an index, what follows the end is no picture.
+    let source = [&first[..], trailer].concat();
+    let made = run(&source, &TranscodeOptions::default()).expect("a legal file");
+    assert!(made.bytes.ends_with(b"\xff\xd9"));
+}

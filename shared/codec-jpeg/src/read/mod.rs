@@ -7,6 +7,7 @@ mod progressive;
 mod sequential;
 pub(crate) mod structure;
 mod tables;
+pub(crate) mod trailer;
 
 use raster::{Kernel, Watch};
 
@@ -47,14 +48,24 @@ impl Tables {
     }
 }
 
-/// Decodes all scans; with true if nothing was damaged.
+/// What [`decode`] made of a file's scans.
+pub(crate) struct Decoded {
+    pub(crate) picture: Picture,
+    /// True if nothing was damaged or had to be passed over.
+    pub(crate) whole: bool,
+    /// False where scans of a progressive picture are missing: not all bits of all coefficients came. Decoders then make
+    /// up for what is missing, each in its way (libjpeg smooths between blocks).
+    pub(crate) complete: bool,
+}
+
+/// Decodes all scans.
 pub(crate) fn decode(
     structure: &Structure,
     damage: Damage,
     kernel: Kernel,
     budget: Budget,
     watch: &dyn Watch,
-) -> Result<(Picture, bool), Error> {
+) -> Result<Decoded, Error> {
     let frame = &structure.frame;
     let mut tables = Tables::default();
     let mut whole = structure.intact;
@@ -131,6 +142,7 @@ pub(crate) fn decode(
             return malformed("it is cut off: there is no EOI");
         }
     }
+    let complete = planes.iter().all(Plane::is_complete);
     for (index, plane) in planes.into_iter().enumerate() {
         components.push(component(frame, index, 0));
         for row in 0..plane.height {
@@ -151,7 +163,11 @@ pub(crate) fn decode(
         quantization,
         color: color(frame, &structure.segments[..structure.leading]),
     };
-    Ok((picture, whole))
+    Ok(Decoded {
+        picture,
+        whole,
+        complete,
+    })
 }
 
 fn component(frame: &FrameHeader, index: usize, quantization: u8) -> Component {
@@ -300,12 +316,12 @@ pub(crate) fn read_picture(source: &[u8], kernel: Kernel) -> Result<Picture, Err
     let structure = Structure::parse(source, Extent::Whole, Damage::Refuse, &limits)?;
     let blocks = structure.frame.total_blocks();
     let budget = Budget::new(blocks, true, 1, limits.max_bytes)?;
-    let (picture, _) = decode(
+    let decoded = decode(
         &structure,
         Damage::Refuse,
         kernel,
         budget,
         &raster::Unwatched,
     )?;
-    Ok(picture)
+    Ok(decoded.picture)
 }

@@ -28,6 +28,11 @@ impl Plane {
         }
     }
 
+    /// True where every bit of every coefficient was sent.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.sent.iter().all(|sent| *sent == Some(0))
+    }
+
     /// True where `scan` is next in the standard's order for its band (T.81, G.1.1.1.1): each of its coefficients was
     /// sent up to bit position `Ah`, or never.
     fn expects(&self, scan: &ScanHeader) -> bool {
