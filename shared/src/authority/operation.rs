@@ -13,7 +13,7 @@ use super::decide::Ask;
 use crate::error::Error;
 use crate::storage::UploadId;
 use crate::wire::names::{
-    COPY_SOURCE, DELETE, IMAGE_PROCESS, PIC_OPERATIONS, PREFIX, UNSUPPORTED, UPLOADS,
+    CI_PROCESS, COPY_SOURCE, DELETE, IMAGE_PROCESS, PIC_OPERATIONS, PREFIX, UNSUPPORTED, UPLOADS,
 };
 
 /// What a request asks for.
@@ -41,6 +41,10 @@ pub(crate) enum Operation<'c> {
 impl<'c> Operation<'c> {
     /// Decided by method, key, and the names of query and headers.
     pub(crate) fn of(call: &'c Call) -> Result<Self, Error> {
+        // Processing of other products: whoever asks for it must not be given the object as it is.
+        if let Some(process) = call.query.parameter(CI_PROCESS) {
+            return Err(Error::NotSupported(format!("?{CI_PROCESS}={process}")));
+        }
         for unsupported in UNSUPPORTED {
             if call.asks_for(unsupported) {
                 return Err(Error::NotSupported(format!("?{unsupported}")));

@@ -13,7 +13,8 @@ use crate::config::hosts::Place;
 use crate::error::Error;
 use crate::escape;
 use crate::wire::names::{
-    CHOOSING, COPY_SOURCE, MOGR_AUTHORIZATION, MOGR_CLIENT, MOGR_HOST, OTHERS, UNSUPPORTED,
+    CHOOSING, CI_PROCESS, COPY_SOURCE, MOGR_AUTHORIZATION, MOGR_CLIENT, MOGR_HOST, OTHERS,
+    UNSUPPORTED,
 };
 
 impl Authority {
@@ -136,7 +137,11 @@ pub(super) fn refuse_other_letter_case(query: &Query) -> Result<(), Error> {
     for (name, _) in &query.parameters {
         let other =
             |known: &&str, found: &str| *known != found && known.eq_ignore_ascii_case(found);
-        let parameters = CHOOSING.iter().chain(&OTHERS).chain(&UNSUPPORTED);
+        let parameters = CHOOSING
+            .iter()
+            .chain(&OTHERS)
+            .chain(&UNSUPPORTED)
+            .chain(&[CI_PROCESS]);
         let known = parameters.copied().find(|known| other(known, name));
         if let Some(known) = known {
             let text = format!(

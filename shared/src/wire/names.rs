@@ -124,6 +124,9 @@ pub const OTHERS: [&str; 15] = [
     UPLOAD_ID_MARKER,
 ];
 
+/// Processing of other products, which is refused.
+pub const CI_PROCESS: &str = "ci-process";
+
 /// What parts of the COS API are called in a query that this service does not have.
 pub const UNSUPPORTED: [&str; 19] = [
     "acl",

@@ -373,3 +373,24 @@ fn hosts_that_name_no_bucket_lead_nowhere() {
     );
     assert_eq!(answer.status, 200);
 }
+
+#[test]
+fn processing_of_other_products_is_never_the_object() {
+    let server = Server::open();
+    server.file("a.jpg", &jpeg(24, 16, 1));
+    for target in [
+        "/a.jpg?ci-process=AIPicMatting",
+        "/a.jpg?imageMogr2/strip&ci-process=AIPicMatting",
+        "/a.jpg?imageMogr2/strip?ci-process=AIPicMatting",
+    ] {
+        let answer = server.get(target);
+        assert_eq!(
+            (answer.status, answer.xml("Code").as_str()),
+            (400, "InvalidRequest")
+        );
+        assert!(
+            answer.xml("Message").contains("ci-process=AIPicMatting"),
+            "{target}"
+        );
+    }
+}
