@@ -5,12 +5,10 @@ use std::error::Error;
 use std::fs::{self, File};
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use codec_gif::{Centiseconds, GifFrame, Options, Preset};
-use raster::{Frame, Layout, Size, Unwatched};
+use raster::{Frame, Layout, Size, Unwatched, parallel};
 use zune_core::bytestream::ZCursor;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -41,7 +39,7 @@ fn main() -> Result<(), Failure> {
         }
     }
     let out = out.ok_or("no output: -o OUT")?;
-    let frames = decode_all(&files, options.threads.max(1))?;
+    let frames = parallel::map(options.threads, &files, |file, ()| decode(file))?;
     let delay = Centiseconds((duration / 10) as u16);
     let frames = frames
         .into_iter()
@@ -54,33 +52,6 @@ fn main() -> Result<(), Failure> {
     codec_gif::encode(frames, &options, &Unwatched, &mut out)?;
     out.flush()?;
     Ok(())
-}
-
-fn decode_all(files: &[String], threads: usize) -> Result<Vec<Frame>, Failure> {
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(file) = files.get(next.load(Ordering::Relaxed)) {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(file) = files
-                        .get(index)
-                        .or(None.filter(|_: &&String| file.is_empty()))
-                    else {
-                        return;
-                    };
-                    let frame = decode(file);
-                    done.lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push((index, frame));
-                }
-            });
-        }
-    });
-    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-    done.sort_by_key(|(index, _)| *index);
-    done.into_iter().map(|(_, frame)| frame).collect()
 }
 
 fn decode(file: &str) -> Result<Frame, Failure> {

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use raster::{Frame, Layout, Stopped, Watch};
 
-/// Alpha of 64 and above is opaque. The usual 128 cuts soft edges and shadows off: over white, `SSIMULACRA2` of icons and
-/// of clip art is 12.8 and 52.1 with it, 48.8 and 74.2 with 64.
+/// Alpha of 64 and above is opaque. The usual 128 cuts soft edges and shadows off: over white, `SSIMULACRA2` of icons
+/// and of clip art is 12.8 and 52.1 with it, 48.8 and 74.2 with 64.
 const OPAQUE: u8 = 64;
 
 /// True if a pixel of this alpha is to be seen.

@@ -12,7 +12,9 @@ use crate::options::GifFrame;
 use crate::tuning::Tuning;
 use crate::{alpha, palette};
 
-/// How much worse than its own the global colors may be for a frame that mostly shows again what was cleared.
+/// A frame that mostly shows again what was cleared keeps the global colors if these are off by at most this many times
+/// what a palette of its own would be, in squared levels over all pixels. A larger number lets what stands still change
+/// its colors more seldom, and fits what is new less.
 const KEPT: f32 = 1.5;
 
 /// The colors of one image.

@@ -14,7 +14,7 @@ pub(crate) mod mark {
     pub(crate) const HOLD: u8 = 1;
     /// It was shown before, and has been cleared since. From here on, pixels are drawn.
     pub(crate) const AGAIN: u8 = 2;
-    /// It has changed.
+    /// It has changed, and is drawn in the color that its source asks for.
     pub(crate) const DRAW: u8 = 3;
     /// It has changed by 1, 2 or 3 levels in all; `NEAR + 1` and so on say by how much. That is what rounding in a
     /// JPEG decoder makes of a picture that stands still, and slow motion as well: the mapping decides.

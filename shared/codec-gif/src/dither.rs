@@ -282,8 +282,8 @@ enum Taken {
 }
 
 /// Takes the nearest color that lengthens the LZW string, if one is no worse than `best` by more than `allowed`;
-/// else a new string starts with `best`, or with what [`begin`] finds for the color of the next pixel and by how much it
-/// may be worse. What is shown there counts as a color, and as nearer than it is.
+/// else a new string starts with `best`, or with what [`begin`] finds for the color of the next pixel and by how much
+/// it may be worse. What is shown there counts as a color, and as nearer than it is.
 #[inline(always)]
 fn lengthen(
     lzw: &mut Lzw,

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::options::{GifFrame, Options};
 use crate::schedule;
 
-/// What was made.
+/// What [`encode`] has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The canvas.
@@ -449,14 +449,14 @@ mod tests {
             encode(frames.clone(), &options, &Unwatched, &mut out).expect("frames that fit");
             assert_eq!(out.flushes.len(), frames.len());
             for (index, &len) in out.flushes.iter().enumerate() {
-                // What has been sent ends behind an image; with a trailer it is a file of so many.
+                // What has been sent ends after an image; with a trailer it is a file of all images so far.
                 let sent = [&out.bytes[..len], &[0x3B]].concat();
                 assert_eq!(shown(&sent).len(), index + 1);
             }
         }
     }
 
-    /// Lets so many rows pass.
+    /// Lets this many rows pass.
     struct After(Mutex<u32>);
 
     impl Watch for After {
@@ -490,7 +490,7 @@ mod tests {
         }
     }
 
-    /// Takes so many bytes.
+    /// Takes this many bytes.
     struct Full(usize);
 
     impl Write for Full {

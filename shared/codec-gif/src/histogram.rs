@@ -4,7 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany;
 
+/// Slots of an [`ExactColors`], a power of two: four for each color, so that probing is short.
 const SLOTS: usize = 1024;
+/// A slot without a color, which has 24 bits.
 const FREE: u32 = u32::MAX;
 
 /// A set of at most 256 colors, numbered in the order they came in.
@@ -77,9 +79,10 @@ fn key([r, g, b]: [u8; 3]) -> u32 {
     (r as u32) << 16 | (g as u32) << 8 | b as u32
 }
 
-/// More colors than this are counted in bins. So many hold every gray there is, and most pictures in one tint, which
+/// More colors than this are counted in bins. This many hold every gray there is, and most pictures in one tint, which
 /// bins would merge. (With 4096, drawings with soft edges had 2 % more bytes for nothing that could be measured.)
 const MAX_COUNTED: usize = 512;
+/// Slots of [`Counts`]: four for each color, so that probing is short.
 const COUNT_SLOTS: usize = 4 * MAX_COUNTED;
 
 /// How many pixels there are of each color, while the colors are few.
@@ -142,9 +145,11 @@ impl Counts {
     }
 }
 
-/// Bits a channel that tell bins apart.
+/// Bits of each channel that tell bins apart: 6 make bins of 4 x 4 x 4 levels, 2 MiB of them. One bit more makes eight
+/// times as many.
 const BITS: u32 = 6;
-/// A bin stops counting here; its mean is good by then, and its weight grows slowly.
+/// Pixels at which a bin stops counting; its mean is good by then, and its weight grows slowly. More would not fit:
+/// sums of two bits a pixel have 16 bits.
 pub(crate) const FULL: u32 = (1 << 14) - 1;
 
 /// Colors in bins of 4 x 4 x 4 levels, each with its count and its mean.

@@ -7,10 +7,12 @@ use crate::histogram::{Bin, ExactColors, FULL};
 use crate::lzw::{self, Symbols};
 use crate::nearest::Entries;
 
-/// How many colors near each one may stand in for it.
+/// How many of the nearest colors may stand in for each one, where that lengthens an LZW string. More find longer
+/// strings, and take time for each pixel at which one ends.
 const NEIGHBORS: usize = 16;
 
-/// By how much, in squared levels, a large area may be off.
+/// By how much, in squared levels, the color of a large area ([`FULL`] pixels or more) may be off for the global table
+/// to be taken. A larger number takes it more often, and such areas change color with it.
 const LARGE_AREA_LOSS: f32 = 2.0;
 
 /// The colors of one image, ready for mapping.

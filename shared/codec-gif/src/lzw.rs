@@ -5,7 +5,9 @@
 
 /// Codes have at most twelve bits.
 const MAX_CODES: u32 = 4096;
+/// Slots of the string table, a power of two: four for each code, so that probing is short.
 const SLOTS: usize = 1 << 14;
+/// A slot without a string.
 const FREE: u32 = u32::MAX;
 
 /// A set of symbols.

@@ -71,8 +71,10 @@ impl Entries {
     }
 }
 
-/// Bits a channel that the table tells apart.
+/// Bits of each channel that the table tells apart: 7 make cells of 2 x 2 x 2 levels, 2 MiB of them. One bit more makes
+/// eight times as many to fill, and colors half as far from the middle of their cell.
 const BITS: u32 = 7;
+/// A cell that was not asked for yet; a palette to mix from has at most 255 entries, 0 to 254.
 const UNKNOWN: u8 = 255;
 
 /// The nearest entry for each of 2^21 cells of RGB. The 64 cells of each cube of 4 x 4 x 4 share a cache line.

@@ -17,7 +17,7 @@ pub struct GifFrame {
     pub delay: Centiseconds,
 }
 
-/// What matters most.
+/// What to favor where looks and bytes are at odds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Preset {
     /// Looks first, then bytes.
@@ -27,10 +27,10 @@ pub enum Preset {
     Small,
 }
 
-/// How to encode.
+/// What to favor, and what to work with.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What matters most.
+    /// What to favor where looks and bytes are at odds.
     pub preset: Preset,
     /// Worker threads at most; the bytes are the same for any number. 1 works in the caller's thread alone.
     pub threads: usize,

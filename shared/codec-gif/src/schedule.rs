@@ -160,7 +160,8 @@ impl Progress {
     }
 }
 
-/// Stops all workers when it is dropped, if so.
+/// Stops all workers when it is dropped, if the function then says so: always where the images are written, and where
+/// one is made only if a panic ends it.
 struct Ending<'a, 'b>(&'a Shared<'b>, fn() -> bool);
 
 impl Drop for Ending<'_, '_> {
@@ -263,7 +264,7 @@ impl<'a> Worker<'a> {
         if shared.threads > 1
             && let Some(before) = index.checked_sub(2 * shared.threads)
         {
-            // So many images at most are being made or wait to be written.
+            // Two images for each thread, at most, are being made or wait to be written.
             shared.written.wait(before);
         }
         shared.check()?;

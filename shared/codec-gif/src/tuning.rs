@@ -1,4 +1,4 @@
-//! The numbers behind the presets.
+//! The numbers that the presets stand for.
 
 use crate::options::Preset;
 
@@ -6,20 +6,27 @@ use crate::options::Preset;
 #[derive(Clone, Debug)]
 pub(crate) struct Tuning {
     /// Levels by which what is shown may be worse than the best color where the source moved by 1, 2 or 3 levels in
-    /// all. A change of 3 is most often one of lightness, and worth more.
+    /// all. A change of 3 is most often one of lightness, and worth more. Larger numbers keep more pixels as they are:
+    /// fewer bytes, and traces of what has moved.
     pub(crate) still: [f32; 3],
-    /// A frame takes the global color table if that adds no more than so much, in squared levels over all pixels.
+    /// A frame takes the global color table if its colors are off by no more than this there: squared levels, summed
+    /// over all pixels that are drawn. A larger number saves more local tables (up to 768 bytes each), and shows colors
+    /// that are new less exactly.
     pub(crate) reuse: f32,
     /// Areas of one color that is in the palette are drawn in it alone. It keeps specks out of flat pictures, and
     /// costs the larger preset nothing.
     pub(crate) clean: bool,
-    /// Rounds of k-means.
+    /// Rounds of k-means that a palette goes through after the splits. More bring its colors nearer to those of the
+    /// picture, and each takes as long as a search of the palette for every color counted.
     pub(crate) rounds: usize,
-    /// Part of the error that is diffused, of 256.
+    /// Part of a pixel's error that is passed on to its neighbors, of 256. More is truer in smooth areas and noisier:
+    /// LZW strings are shorter and files larger.
     pub(crate) strength: i32,
-    /// Levels by which a color may be worse than the nearest if it lengthens an LZW string.
+    /// Levels by which a color may be worse than the nearest if it lengthens an LZW string. More makes files smaller
+    /// and pictures coarser.
     pub(crate) tolerance: f32,
-    /// How much more is allowed where the source is busy.
+    /// What is added to `tolerance` where the source is busy, as a part of it for every 16 levels that a pixel differs
+    /// from its neighbors (see `texture.rs`). More makes files smaller, and fine detail rougher.
     pub(crate) texture: f32,
     /// Part of what is allowed, of 32, by which the color that a new string starts with may be worse than the nearest
     /// if the string then goes on with a color for the next pixel. 0 takes the nearest.

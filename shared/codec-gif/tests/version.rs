@@ -13,7 +13,7 @@ const PINNED: (u32, &str) = (1, "6035e6872950e7f5b1c00ef425ca0693e23df8cd");
 type Paint = fn(x: u32, y: u32, index: u32, grain: u32) -> [u32; 4];
 
 /// Each is another way through the encoder.
-const PAINTS: [(&str, Paint); 7] = [
+const PAINTS: [(&str, Paint); 8] = [
     // One color table for all frames, every color in it.
     ("few colors", |x, y, index, _| {
         [40 * (x / 9 % 6), 40 * (y / 7 % 6), 60 * (index % 3), 255]
@@ -44,6 +44,11 @@ const PAINTS: [(&str, Paint); 7] = [
     ("moving disc on nothing", |x, y, index, grain| {
         let inside = x.abs_diff(20 + 7 * index).pow(2) + y.abs_diff(25).pow(2) < 300;
         [3 * x, 4 * y + grain, 99, 255 * u32::from(inside)]
+    }),
+    // Whole pictures without a hole that are cleared.
+    ("whole and with a hole in turn", |x, y, index, _| {
+        let hole = index % 2 == 1 && x.abs_diff(40) < 9 && y.abs_diff(25) < 9;
+        [30 * (x / 12), 30 * (y / 8), 99, 255 * u32::from(!hole)]
     }),
     // Alpha between nothing and all.
     ("soft edges", |x, y, index, _| {

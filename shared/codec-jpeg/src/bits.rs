@@ -101,7 +101,7 @@ impl<'a> BitReader<'a> {
         self.padding > self.count
     }
 
-    /// Goes on behind the next marker, which should be `RSTn` with n = `number`. Where the marker is a near one,
+    /// Goes on after the next marker, which should be `RSTn` with n = `number`. Where the marker is a near one,
     /// intervals were lost or doubled: a later one is left for its turn, an earlier one is passed over.
     pub(crate) fn restart(&mut self, number: u8) -> Restart {
         let unread = self.count.saturating_sub(self.padding);
@@ -142,7 +142,7 @@ impl<'a> BitReader<'a> {
 /// What [`BitReader::restart`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Restart {
-    /// The marker stood directly behind what was read.
+    /// The marker stood directly after what was read.
     Whole,
     /// The marker is the next one, after bytes that belong to nothing: webcams and scanners pad so.
     Padded,
@@ -172,7 +172,8 @@ pub(crate) fn next_marker(data: &[u8], from: usize) -> Option<usize> {
     }
 }
 
-/// Tokens are written in pieces of so many, each piece with room made in advance.
+/// Tokens that are written between two checks for room: 8 bytes for each are made ready before, the most that it can
+/// take with all its zeros stuffed. A larger number checks more seldom, and clears more that is not used.
 const PIECE: usize = 512;
 
 /// Appends the bits of `tokens` to `out`, the last byte filled with ones.

@@ -1,4 +1,5 @@
-//! The second bytes of the markers that are read and written (T.81, table B.1), and what application segments begin with.
+//! The second bytes of the markers that are read and written (T.81, table B.1), and what application segments begin
+//! with.
 
 /// Frame header, baseline sequential process.
 pub(crate) const SOF0: u8 = 0xC0;

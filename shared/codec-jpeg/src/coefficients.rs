@@ -21,7 +21,7 @@ pub(crate) struct Component {
     /// Blocks in a row, and rows of blocks.
     pub(crate) width: usize,
     pub(crate) height: usize,
-    /// DC coefficients.
+    /// The DC coefficient of each block.
     pub(crate) dc: Vec<i16>,
     /// `masks[n]`: a bit for each AC coefficient of magnitude 2^n and above; bit k is coefficient k in zigzag order.
     pub(crate) masks: [Vec<u64>; LEVELS],
@@ -32,7 +32,7 @@ pub(crate) struct Component {
     pub(crate) corrections: [Vec<u64>; LEVELS - 1],
     /// Where a block's values begin in `values`.
     pub(crate) starts: Vec<u32>,
-    /// The AC coefficients other than zero, in zigzag order within each block; there may be room behind them.
+    /// The AC coefficients other than zero, in zigzag order within each block; there may be room after them.
     pub(crate) values: Vec<i16>,
     /// How many of `values` are coefficients.
     used: usize,
@@ -152,7 +152,7 @@ fn pack(kernel: Kernel, mask: u64, values: &[i16; 64]) -> Packed {
     }
 }
 
-/// The definition.
+/// The definition of [`pack()`], for every processor.
 fn pack_portable(mask: u64, values: &[i16; 64]) -> Packed {
     let values = &values[..mask.count_ones() as usize];
     let all = values

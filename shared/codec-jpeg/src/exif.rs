@@ -1,7 +1,7 @@
 //! The one tag of EXIF that changes what is seen: Orientation. Everything else in it is left as it is.
 //!
-//! Data here is EXIF's TIFF structure, without the `Exif\0\0` that a JPEG has before it ([`tiff`]). Damage of any kind is no
-//! error: there is then no orientation, as every viewer has it.
+//! Data here is EXIF's TIFF structure, without the `Exif\0\0` that a JPEG has before it ([`tiff`]). Damage of any kind
+//! is no error: there is then no orientation, as every viewer has it.
 //!
 //! Source: TIFF 6.0, sections 2 (header, IFD) and 8 (tag 274); Exif 2.32, 4.6.4 A.
 

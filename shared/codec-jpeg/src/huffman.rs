@@ -12,9 +12,11 @@ pub(crate) struct Specification {
     pub(crate) symbols: Vec<u8>,
 }
 
-/// Bits looked up at once for DC, and for all of progressive scans.
+/// Bits looked up at once for a symbol of a DC coefficient, or of anything in a progressive scan; longer codes are
+/// searched. One bit more doubles the table (1 KiB) and the time to fill it.
 const SYMBOL_BITS: u32 = 9;
-/// Bits looked up at once for the AC coefficients of sequential scans.
+/// Bits looked up at once for an AC coefficient of a sequential scan; longer codes are searched. One bit more doubles
+/// the table (8 KiB) and the time to fill it.
 const RUN_BITS: u32 = 11;
 
 /// The code lengths beyond a look-up table: canonical decoding (T.81, F.2.2.3).
@@ -55,7 +57,7 @@ impl Canonical {
     }
 }
 
-/// Decodes single symbols.
+/// A Huffman table that decodes one symbol at a time.
 #[derive(Clone)]
 pub(crate) struct SymbolTable {
     /// `symbol | len << 8`; len 0 where the code is longer than the look-up.
@@ -94,14 +96,14 @@ impl SymbolTable {
 /// many zeros come before, 16-20 the length of the code, 24-27 that of the value.
 pub(crate) type Run = u32;
 
-/// The end-of-block code comes behind the value, unless this is the block's last coefficient.
+/// The end-of-block code comes after the value, unless this is the block's last coefficient.
 pub(crate) const LAST: Run = 1 << 10;
 /// There is no value: sixteen zeros, or with `END` the end of the block. Alone, the code is longer than the look-up.
 pub(crate) const NO_VALUE: Run = 1 << 11;
 /// With `NO_VALUE`: the end of the block.
 pub(crate) const END: Run = 1 << 12;
 
-/// Decodes runs of zeros and the values behind them.
+/// Decodes runs of zeros and the values after them.
 #[derive(Clone)]
 pub(crate) struct RunTable {
     pub(crate) lookup: Box<[Run; 1 << RUN_BITS]>,
@@ -133,8 +135,8 @@ impl RunTable {
         for pattern in 0..filled {
             let total = lookup[pattern] & 31;
             if lookup[pattern] & NO_VALUE == 0 && total < RUN_BITS {
-                let behind = lookup[pattern << total & (lookup.len() - 1)];
-                if behind & END != 0 && behind & 31 == end_len && total + end_len <= RUN_BITS {
+                let after = lookup[pattern << total & (lookup.len() - 1)];
+                if after & END != 0 && after & 31 == end_len && total + end_len <= RUN_BITS {
                     lookup[pattern] |= LAST;
                 }
             }

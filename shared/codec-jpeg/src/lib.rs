@@ -28,8 +28,8 @@ mod zigzag;
 /// The version of the bytes that this crate writes. It is raised with every change after which some input and options
 /// give other bytes than before.
 ///
-/// It is for the tags of results (`ETag`): whoever keeps a result is told that it is still right while its tag stays the
-/// same, so the tag has to change with the bytes. `tests/version.rs` holds it to a digest of what is written.
+/// It is for the tags of results (`ETag`): whoever keeps a result is told that it is still right while its tag stays
+/// the same, so the tag has to change with the bytes. `tests/version.rs` holds it to a digest of what is written.
 pub const VERSION: u32 = 1;
 
 pub use error::Error;

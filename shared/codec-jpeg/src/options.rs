@@ -34,14 +34,14 @@ pub enum Metadata {
 /// What becomes of truncated or corrupt entropy-coded data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Damage {
-    /// An error.
+    /// It is an error, and there is no result.
     #[default]
     Refuse,
     /// What was readable is kept, the rest is gray, as most decoders show it:
     ///
     /// - where a scan's data is cut off or wrong, its blocks up to the next restart marker that is in its place;
     /// - scans of a progressive picture that repeat others, or refine what never came, are left out;
-    /// - behind the first scan, a segment that cannot be read is taken for the end of the file.
+    /// - after the first scan, a segment that cannot be read is taken for the end of the file.
     ///
     /// Without a whole header and a scan of the first component there is nothing to keep, and it is an error.
     Keep,
@@ -77,7 +77,7 @@ impl Default for Limits {
     }
 }
 
-/// How [`transcode`](crate::transcode) works.
+/// What [`transcode`](crate::transcode) writes and keeps, and what it may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TranscodeOptions {
     /// What is written; `None` keeps the source's.
@@ -88,7 +88,7 @@ pub struct TranscodeOptions {
     pub metadata: Metadata,
     /// What becomes of damaged sources.
     pub damage: Damage,
-    /// Which code runs.
+    /// Which code runs; the bytes are the same.
     pub simd: Simd,
     /// Worker threads at most; the bytes are the same for any number.
     pub threads: usize,
@@ -157,18 +157,18 @@ impl Default for Density {
     }
 }
 
-/// How [`encode`](crate::encode) works.
+/// What [`encode`](crate::encode) writes, and what it may cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodeOptions {
-    /// 0 to 100, on the familiar scale.
+    /// 0 to 100, on the scale of the Independent JPEG Group: larger is finer.
     pub quality: u8,
     /// How chroma is stored.
     pub sampling: Sampling,
-    /// What is written.
+    /// The frame type that is written.
     pub process: Process,
     /// How scans are chosen, where `process` is progressive.
     pub scans: Scans,
-    /// The color behind transparent pixels.
+    /// The color that transparent pixels are laid over.
     pub background: [u8; 3],
     /// An ICC profile to embed, in APP2 segments.
     pub icc: Option<Vec<u8>>,
@@ -178,7 +178,7 @@ pub struct EncodeOptions {
     pub xmp: Option<Vec<u8>>,
     /// How densely the pixels lie, for the JFIF segment.
     pub density: Density,
-    /// Which code runs.
+    /// Which code runs; the bytes are the same.
     pub simd: Simd,
     /// Worker threads at most; the bytes are the same for any number.
     pub threads: usize,

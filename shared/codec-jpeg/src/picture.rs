@@ -56,10 +56,11 @@ pub(crate) enum Color {
     Other,
 }
 
-/// Which blocks a scan goes through.
+/// The MCUs that interleaved scans go through.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
-    /// MCUs of an interleaved scan.
+    /// MCUs in a row.
     pub(crate) columns: usize,
+    /// Rows of MCUs.
     pub(crate) rows: usize,
 }

@@ -12,14 +12,14 @@ use crate::read::trailer::Trailer;
 use crate::read::{Decoded, decode, metadata};
 use crate::write::{WriteOptions, write};
 
-/// What [`transcode`] made.
+/// The file that [`transcode`] made, and what it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transcoded {
     /// The complete file.
     pub bytes: Vec<u8>,
     /// The picture's size.
     pub size: Size,
-    /// What was written.
+    /// The frame type that was written.
     pub process: Process,
 }
 

@@ -392,7 +392,7 @@ fn scans_out_of_order_add_nothing() {
 }
 
 #[test]
-fn what_cannot_be_read_behind_a_scan_is_the_end() {
+fn what_cannot_be_read_after_a_scan_is_the_end() {
     let whole = standard("exif_orient_6");
     let pieces = pieces(&whole);
     let tables = places(&pieces, 0xC4);
@@ -464,7 +464,7 @@ fn restart_markers_stand_where_they_should() {
 }
 
 #[test]
-fn segments_between_scans_stay_behind_the_frame() {
+fn segments_between_scans_stay_after_the_frame() {
     let source = fixture("progressive_444_odd");
     let mut pieces = pieces(&source);
     let second = places(&pieces, 0xDA)[1];

@@ -13,8 +13,8 @@ pub fn flatten(frame: Frame, background: [u8; 3]) -> Frame {
     let mut pixels = Vec::with_capacity(frame.pixels().len() / 4 * 3);
     for pixel in frame.pixels().chunks_exact(4) {
         let alpha = u32::from(pixel[3]);
-        for (channel, behind) in pixel[..3].iter().zip(background) {
-            let sum = u32::from(*channel) * alpha + u32::from(behind) * (255 - alpha);
+        for (channel, under) in pixel[..3].iter().zip(background) {
+            let sum = u32::from(*channel) * alpha + u32::from(under) * (255 - alpha);
             pixels.push(((sum + 127) / 255) as u8);
         }
     }

@@ -7,7 +7,8 @@ use std::thread;
 /// Calls `f` for each of `items` on up to `threads` threads, the caller's among them, and gives the results in the
 /// order of the items. Items are begun in their order.
 ///
-/// Each thread has a workspace of its own, which `f` may leave anything in: with it, memory is reused from item to item.
+/// Each thread has a workspace of its own, which `f` may leave anything in: with it, memory is reused from item to
+/// item.
 ///
 /// # Errors
 ///

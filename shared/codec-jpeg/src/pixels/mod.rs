@@ -42,8 +42,8 @@ const STRIP_BYTES: u64 = 192;
 /// Encodes one picture as a JPEG.
 ///
 /// - Input: sRGB; gray stays gray, alpha is laid over `options.background`.
-/// - Output: a complete JFIF file (T.871), with EXIF, XMP and ICC segments where given, and Huffman tables made for it. The
-///   same pixels and options give the same bytes on every machine, for any `simd` and `threads`.
+/// - Output: a complete JFIF file (T.871), with EXIF, XMP and ICC segments where given, and Huffman tables made for it.
+///   The same pixels and options give the same bytes on every machine, for any `simd` and `threads`.
 /// - Chroma is averaged over the pixels that a sample stands for.
 /// - Cost: linear in pixels. Memory beside frame and output: [`Limits::max_bytes`](crate::Limits::max_bytes) has the
 ///   formula (1.5 blocks for 64 pixels at 4:2:0, 3 at 4:4:4).

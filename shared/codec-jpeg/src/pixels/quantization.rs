@@ -10,7 +10,8 @@ use crate::zigzag::ZIGZAG;
 /// half at first: what is rounded up too much is looked at again by what it costs, and what stays keeps texture alive.
 const ROUNDING: [[f32; 2]; 2] = [[0.64, 0.48], [0.71, 0.71]];
 
-/// What a bit is worth in luma and chroma, in squared quantization steps.
+/// What a bit is worth in luma and chroma, in squared quantization steps. A larger number leaves out more coefficients:
+/// fewer bytes, less detail.
 const LAMBDA: [f32; 2] = [0.038, 0.049];
 
 /// Bits that ending a block takes; less than in a sequential file, as many blocks end in one code.

@@ -51,7 +51,7 @@ pub(crate) type Rate = [[f32; 16]; 11];
 /// A block as the scans want it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantized {
-    /// The DC coefficient.
+    /// The quantized DC coefficient.
     pub(crate) dc: i16,
     /// A bit for each AC coefficient other than zero, by its position in zigzag order.
     pub(crate) mask: u64,
@@ -61,19 +61,21 @@ pub(crate) struct Quantized {
 const MAGIC: f32 = 12_582_912.0;
 
 /// Coefficients below this, in quantization steps, are zero without a look at their bits: of thousands, hardly one
-/// would be worth them.
+/// would be worth them. A larger number is faster, and drops some that would be.
 const NEVER_KEPT: f32 = 0.52;
 
 /// One squared quantization step, in the integers that costs and losses are counted in.
 const UNIT: f32 = 65_536.0;
 
-/// The most that anything costs, in squared quantization steps.
+/// The most that the bits of a coefficient count for, in squared quantization steps, so that sums of costs fit their
+/// integers. No coefficient of magnitude 2 or more is left out: its loss counts as three times this.
 const DEAR: f32 = 20.0;
 
 /// The largest magnitude of a quantized AC coefficient (T.81, table F.2: size category 10).
 const MAX_MAGNITUDE: f32 = 1023.0;
 
-/// Bits that a size category more takes, with its longer code.
+/// Bits that a value of one size category more takes, with its longer code. A larger number makes more powers of two
+/// one less.
 const CATEGORY_BITS: f32 = 2.5;
 
 /// Costs by the run of zeros before.

@@ -16,7 +16,7 @@ use crate::read::structure::{Extent, Segment, Step, Structure};
 /// A component of a JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ComponentInfo {
-    /// Its identifier.
+    /// Its identifier in frame and scan headers.
     pub id: u8,
     /// Horizontal sampling factor; the standard has 1 to 4.
     pub horizontal: u8,
@@ -24,7 +24,7 @@ pub struct ComponentInfo {
     pub vertical: u8,
 }
 
-/// What [`read_header`] found.
+/// What a JPEG says of itself before its first scan, as [`read_header`] finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// The picture's size; the width is 0 where the file says so.
@@ -61,8 +61,8 @@ pub struct Header {
 }
 
 impl Header {
-    /// The ICC profile, put together from its pieces in `source`, which this is the header of. Pieces that are missing or
-    /// doubled make none.
+    /// The ICC profile, put together from its pieces in `source`, which this is the header of. Pieces that are missing
+    /// or doubled make none.
     ///
     /// Source: ICC.1, B.4.
     pub fn icc(&self, source: &[u8]) -> Option<Vec<u8>> {
@@ -256,12 +256,12 @@ mod tests {
 
     #[test]
     fn a_header_holds_no_scans() {
-        // The height is 0, and many scans of one component follow, the last with a DNL behind it.
+        // The height is 0, and many scans of one component follow, the last with a DNL after it.
         let frame = b"\xff\xd8\xff\xc0\0\x0b\x08\0\0\0\x08\x01\x01\x11\0";
         let scan = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0";
         let height = b"\xff\xdc\0\x04\0\x09\xff\xd9";
         let source = [&frame[..], &scan.repeat(200), height].concat();
-        let error = read_header(&source).expect_err("it is not behind the first scan");
+        let error = read_header(&source).expect_err("it is not after the first scan");
         assert_eq!(
             error.to_string(),
             "not a readable JPEG: the height is 0, and no DNL segment defines it"

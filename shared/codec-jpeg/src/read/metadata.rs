@@ -7,7 +7,7 @@ use crate::exif;
 use crate::options::Metadata;
 use crate::read::structure::{Segment, Structure};
 
-/// The APPn and COM segments to write, whole, in the order of the source: those before the first scan and those behind
+/// The APPn and COM segments to write, whole, in the order of the source: those before the first scan and those after
 /// it. Decoders take what the picture is from before the first scan, so none moves there.
 pub(crate) fn kept(
     structure: &Structure,

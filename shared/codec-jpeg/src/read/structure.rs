@@ -29,7 +29,7 @@ pub(crate) enum Step<'a> {
     Scan(ScanHeader, &'a [u8]),
 }
 
-/// A whole file.
+/// What a file is made of, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Structure<'a> {
     /// All APPn and COM segments, in their order.
@@ -38,7 +38,7 @@ pub(crate) struct Structure<'a> {
     pub(crate) leading: usize,
     pub(crate) frame: FrameHeader,
     pub(crate) steps: Vec<Step<'a>>,
-    /// Where the picture ends: behind EOI, or the end of the data where there is none.
+    /// Where the picture ends: after EOI, or the end of the data where there is none.
     pub(crate) end: usize,
     pub(crate) has_eoi: bool,
     /// False where something had to be passed over, or EOI is missing.
@@ -50,8 +50,8 @@ pub(crate) struct Structure<'a> {
 /// How far [`Structure::parse`] reads, and what it keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// To the first scan; where the height is 0, to the DNL segment after it. Pictures of every process and precision are
-    /// taken, and the frame is not checked.
+    /// To the first scan; where the height is 0, to the DNL segment after it. Pictures of every process and precision
+    /// are taken, and the frame is not checked.
     Header,
     /// All scans, of lossless pictures too; nothing is kept but the frame.
     Limits,
@@ -253,7 +253,7 @@ impl Parser<'_, '_> {
             self.leading = Some(self.segments.len());
             self.first_scan = payload.first().copied().unwrap_or(0);
             if frame.size.height == 0 {
-                frame.size.height = height_behind(self.source, self.position);
+                frame.size.height = height_after(self.source, self.position);
             }
             if frame.size.height == 0 {
                 return malformed("the height is 0, and no DNL segment defines it");
@@ -296,9 +296,9 @@ fn check_frame(frame: &FrameHeader, limits: &Limits) -> Result<(), Error> {
     Ok(())
 }
 
-/// The height that a DNL segment behind the scan whose data begins at `from` defines, or 0. It may stand nowhere else
+/// The height that a DNL segment after the scan whose data begins at `from` defines, or 0. It may stand nowhere else
 /// (T.81, B.2.5).
-fn height_behind(source: &[u8], from: usize) -> u32 {
+fn height_after(source: &[u8], from: usize) -> u32 {
     let Some(at) = next_non_restart(source, from) else {
         return 0;
     };

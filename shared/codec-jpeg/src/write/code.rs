@@ -50,7 +50,7 @@ pub(crate) fn code_scan<S: Sink>(
         (0, 0, 0) => entropy::first_dc(&components, &slots, scan.al, grid, sink, watch)?,
         (0, 0, _) => entropy::refine_dc(&components, scan.al, grid, sink, watch)?,
         (0, _, _) => {
-            // AC tables are counted behind the DC tables.
+            // AC tables are counted after the two DC tables.
             let tables = slots.map(|slot| (slot, slot + 2));
             entropy::sequential(&components, &tables, grid, sink, watch)?;
         }

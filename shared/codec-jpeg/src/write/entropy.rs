@@ -6,9 +6,10 @@ use crate::coefficients::Component;
 use crate::picture::Grid;
 use crate::write::sink::Sink;
 
-/// Most blocks in a run of ends.
+/// The most blocks whose ends one code can tell together: 2^15 - 1 (T.81, G.1.2.2, `EOB14`).
 const LONGEST_END_RUN: u32 = 0x7FFF;
-/// Correction bits after which libjpeg ends a run, so that it need not keep more than 1000.
+/// A run of ended blocks is closed once more correction bits than this wait in it. libjpeg closes it there, as it keeps
+/// 1000 bits and a block adds up to 63; here runs are no longer than its own.
 const MOST_CORRECTIONS: u32 = 1000 - 64 + 1;
 
 /// Size of a value, and the bits that follow its symbol (T.81, F.1.2.1).

@@ -63,7 +63,7 @@ impl Picture {
 }
 
 /// Writes `picture` as a file. `leading` and `late` are its APPn and COM segments, whole: those that come first, and
-/// those behind the last scan.
+/// those after the last scan.
 ///
 /// The same picture gives the same bytes, whatever the kernel and the number of threads.
 ///
@@ -254,7 +254,7 @@ fn write_scan(
         out.extend([picture.components[index].id, dc << 4 | ac]);
     }
     out.extend([scan.ss, scan.se, scan.ah << 4 | scan.al]);
-    // About one byte in 200 has a stuffed zero behind it.
+    // About one byte in 200 has a stuffed zero after it.
     out.reserve((bits / 8 + bits / 1024) as usize + 8192);
     write_tokens(kernel, tokens.tokens(), &codes, &mut out);
     Ok(out)

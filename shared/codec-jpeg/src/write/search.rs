@@ -12,15 +12,21 @@ use crate::write::code::{Rows, code_scan, tables_of};
 use crate::write::scan::{Scan, interleaved};
 use crate::write::sink::Counts;
 
-/// Blocks of a component that a sample has at least, where there are as many.
+/// Blocks, at least, that candidates for AC scans are counted on. Of a component with more, only every n-th block row
+/// is counted; one with fewer is counted whole. More make the choice surer and slower, as each candidate is counted on
+/// all of them.
 const SAMPLE: usize = 1024;
-/// A sample has at least one row of so many.
+/// At least every 16th block row is counted, however large the component is. A larger number makes large pictures
+/// faster, and the choice blind to content that fills only a few rows.
 const SPARSEST: usize = 16;
-/// Where the first AC scans are cut in two; 63 is not at all.
+/// Where the first AC scans may be cut in two: the last coefficient of the lower band, in zigzag order; 63 leaves one
+/// scan of all. They are tried in this order, and each is counted on the whole sample.
 const SPLITS: [u8; 6] = [63, 5, 8, 2, 12, 18];
-/// Where refining AC scans are cut, if they are.
+/// Where a refining AC scan may be cut in two: the last coefficient of the lower band, in zigzag order. It is cut where
+/// the halves take fewer bits on the sample than the whole.
 const REFINED: u8 = 24;
-/// A point transform that takes this part more than the best may have a better one behind it.
+/// The search over point transforms goes on while a candidate takes less than a 50th more bits than the best so far, as
+/// a better one may come after it. A larger number gives up sooner.
 const NEAR: u64 = 50;
 
 /// Counts scans of one component on a sample of its rows, each scan once.

@@ -1,8 +1,9 @@
 //! Where the symbols and bits of a scan go: they are counted, or kept as tokens until the counts have made a table.
 
-/// Tokens that one block may make at most, with the end run before it.
+/// Tokens that one block may make at most, with those of the run of ended blocks before it; room for them is made
+/// before each block.
 const BLOCK_TOKENS: usize = 160;
-/// The slot of tokens without a symbol.
+/// The number of the table that a token of bits alone names: no symbol of it has a code.
 const NO_TABLE: u32 = 4;
 
 /// Takes the symbols and bits of a scan, in order. Tables are numbered from 0 to 3.
