@@ -13,8 +13,8 @@ use crate::config::hosts::Place;
 use crate::error::Error;
 use crate::escape;
 use crate::wire::names::{
-    CHOOSING, CI_PROCESS, COPY_SOURCE, MOGR_AUTHORIZATION, MOGR_CLIENT, MOGR_HOST, OTHERS,
-    UNSUPPORTED,
+    CHOOSING, CI_PROCESS, CONTENT_MD5, COPY_SOURCE, DELETE, MOGR_AUTHORIZATION, MOGR_CLIENT,
+    MOGR_HOST, OTHERS, UNSUPPORTED,
 };
 
 impl Authority {
@@ -114,19 +114,37 @@ impl Authority {
     }
 }
 
-/// On signed requests, refuses parameters that choose what is done and that the signature leaves out, and what
-/// could be such a parameter but for its letter case.
+/// On signed requests, refuses parameters that choose what is done and that the signature leaves out, what could be such
+/// a parameter but for its letter case, a `+` in a rule, and a list of objects to delete that is not signed.
 pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
-    if matches!(call.caller, Caller::Anonymous) {
+    let Caller::Key { verified, .. } = &call.caller else {
         return Ok(());
-    }
+    };
     refuse_other_letter_case(&call.query)?;
+    // SDKs write a space as `+`, so that the two are one to the signature; to a rule a `+` is itself.
+    let raw_rule = call.query.rule.iter().flat_map(|rule| &rule.raw);
+    if raw_rule
+        .filter(|item| item.contains('+'))
+        .any(|item| verified.covers_param(item.as_bytes()))
+    {
+        let text = "a `+` in a signed rule is a space to its signature; write %2B or %20";
+        return Err(Error::Denied(text.to_owned()));
+    }
     for name in CHOOSING {
         if call.query.parameter(name).is_some() && !call.covers_parameter(name) {
             return Err(Error::Denied(format!(
                 "the signature does not cover the parameter {name}"
             )));
         }
+    }
+    // A body is signed by way of its digest. Without, whoever sees one such request deletes other objects by it.
+    let deletes_many = call.method == Method::POST && call.asks_for(DELETE);
+    if deletes_many
+        && call.headers.contains_key(CONTENT_MD5)
+        && !call.caller.covers_header(CONTENT_MD5)
+    {
+        let text = "the signature does not cover the header Content-MD5 (q-header-list), and so not what is deleted";
+        return Err(Error::Denied(text.to_owned()));
     }
     Ok(())
 }

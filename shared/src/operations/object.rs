@@ -18,8 +18,8 @@ use crate::wire::body::Body;
 use crate::wire::conditions::{self, Verdict};
 use crate::wire::headers::{content_type, describe, set, tell_stored, xml};
 use crate::wire::names::{
-    COPY_IF_MATCH, COPY_IF_MODIFIED_SINCE, COPY_IF_NONE_MATCH, COPY_IF_UNMODIFIED_SINCE,
-    METADATA_DIRECTIVE,
+    CONTENT_MD5, COPY_IF_MATCH, COPY_IF_MODIFIED_SINCE, COPY_IF_NONE_MATCH,
+    COPY_IF_UNMODIFIED_SINCE, METADATA_DIRECTIVE,
 };
 use crate::wire::xml::{Element, Writer};
 
@@ -186,7 +186,7 @@ pub(crate) async fn delete(service: &Service, call: &Call) -> Result<Response<Bo
 
 /// `POST /?delete`: up to 1000 keys at once.
 pub(crate) async fn delete_many(service: &Service, call: &Call) -> Result<Response<Body>, Error> {
-    if call.header("content-md5").is_none_or(str::is_empty) {
+    if call.header(CONTENT_MD5).is_none_or(str::is_empty) {
         // What is deleted stands in the body alone.
         let text = "?delete needs the header Content-MD5, the base64 of the body's MD5";
         return Err(Error::InvalidArgument(text.to_owned()));

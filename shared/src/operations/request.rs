@@ -9,7 +9,7 @@ use crate::authority::call::Call;
 use crate::error::Error;
 use crate::storage::{self, Attributes, ETag, Precondition, PutOptions};
 use crate::wire::names::{
-    ACL, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, TAGGING,
+    ACL, CONTENT_MD5, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, TAGGING,
 };
 use crate::work;
 
@@ -100,7 +100,7 @@ pub(crate) async fn check_body(call: &Call) -> Result<(), Error> {
             found: call.body.len(),
         });
     }
-    let Some(given) = call.header("content-md5").filter(|given| !given.is_empty()) else {
+    let Some(given) = call.header(CONTENT_MD5).filter(|given| !given.is_empty()) else {
         return Ok(());
     };
     let given = STANDARD

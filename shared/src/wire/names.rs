@@ -58,6 +58,8 @@ pub const PART_NUMBER: &str = "partNumber";
 pub const UPLOADS: &str = "uploads";
 /// Deletes the objects that the body names.
 pub const DELETE: &str = "delete";
+/// The digest by which a signature covers a body.
+pub const CONTENT_MD5: &str = "content-md5";
 /// Runs the rules of `Pic-Operations` on a stored object.
 pub const IMAGE_PROCESS: &str = "image_process";
 /// What the keys of a list begin with.

@@ -100,6 +100,108 @@ fn another_letter_case_is_no_other_operation() {
     assert_eq!(frame_marker(&server.get(&whole).body), Some(0xC2));
 }
 
+/// A `+` is a space to a signature and itself to a rule, so that one signature would be good for two rules.
+#[test]
+fn a_plus_in_a_signed_rule_is_refused() {
+    let server = server();
+    let rule = "/a.jpg?imageMogr2/format/j%20pg";
+    let spaced = presigned("all", "GET", HOST, rule);
+    assert_eq!(server.get(&spaced).status, 200, "spaces mean nothing");
+    let plus = spaced.replacen("/j%20pg", "/j+pg", 1);
+    assert_ne!(plus, spaced);
+    denied(&server.get(&plus), "AccessDenied");
+    assert!(server.get(&plus).xml("Message").contains("%2B"));
+    // An escaped one is itself to both.
+    let escaped = presigned("all", "GET", HOST, &rule.replace("%20", "%2B"));
+    let refused = server.get(&escaped);
+    assert_eq!(refused.xml("Code"), "InvalidArgument", "{}", refused.text());
+    assert!(
+        refused.xml("Message").contains("`j+pg`"),
+        "{}",
+        refused.text()
+    );
+    // Elsewhere SDKs write spaces so, and a rule that is not signed is nobody's.
+    let values = presigned("all", "GET", HOST, "/?prefix=a%20b").replacen("=a%20b", "=a+b", 1);
+    assert_eq!(server.get(&values).status, 200);
+    let unsigned = presigned("all", "GET", HOST, "/a.jpg");
+    let answer = server.get(&format!("{unsigned}&imageMogr2/format/j+pg"));
+    assert_eq!(answer.xml("Code"), "InvalidArgument");
+}
+
+/// What a signed request deletes is signed, by its digest.
+#[test]
+fn a_list_to_delete_is_covered_by_the_signature() {
+    let server = server();
+    let body = |key: &str| format!("<Delete><Object><Key>{key}</Key></Object></Delete>");
+    // The MD5 of each.
+    let (listed, other) = (body("a.jpg"), body("b.jpg"));
+    let (md5, other_md5) = ("FHi1sHTSQ0ZmJt41FeGmdw==", "dEsv9vd1pMJri1IAINtwNA==");
+    let whole = presigned("all", "POST", HOST, "/?delete");
+    let send_as = |target: &str, md5: &str, body: &str| {
+        server.send("POST", target, &[("Content-MD5", md5)], body.as_bytes())
+    };
+    for (md5, body) in [(md5, &listed), (other_md5, &other)] {
+        let answer = send_as(&whole, md5, body);
+        denied(&answer, "AccessDenied");
+        assert!(answer.xml("Message").contains("Content-MD5"));
+    }
+    let signed = |body: &str| {
+        let headers = [("Content-MD5", md5)];
+        send(
+            &server,
+            Some("all"),
+            "POST",
+            (HOST, "/?delete"),
+            &headers,
+            body.as_bytes(),
+        )
+    };
+    assert_eq!(signed(&other).xml("Code"), "BadDigest");
+    let deleted = signed(&listed);
+    assert_eq!(deleted.status, 200, "{}", deleted.text());
+    let left = |key: &str| server.folder.path().join("bucket").join(key).exists();
+    assert_eq!((left("a.jpg"), left("b.jpg")), (false, true));
+}
+
+/// The letter case of a rule is not signed: broken by it, a rule with `ignore-error` is not the original.
+#[test]
+fn a_signed_rule_broken_by_letter_case_gives_no_original() {
+    let server = server();
+    let image = animate_rule("50", &[&format!("http://{HOST}/b.jpg")]);
+    let image = image.rsplit_once('/').expect("a rule").1.to_owned();
+    let flipped: String = image
+        .chars()
+        .map(|c| {
+            if c.is_ascii_lowercase() {
+                c.to_ascii_uppercase()
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .collect();
+    let rule = format!("imageMogr2/animate/duration/50/images/{image}/ignore-error/1");
+    let target = presigned("all", "GET", HOST, &format!("/a.jpg?{rule}"));
+    assert_eq!(server.get(&target).status, 200);
+    let answer = server.get(&target.replace(&image, &flipped));
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    // Elsewhere a rule is the same in every letter case.
+    let rule = "/a.jpg?imageMogr2/format/png/ignore-error/1";
+    let target = presigned("all", "GET", HOST, rule);
+    let whole = server.get(&target);
+    assert!(whole.body.starts_with(b"\x89PNG"));
+    let changed = target.replacen("/format/png", "/forMat/pNg", 1);
+    assert_ne!(changed, target);
+    assert_eq!(server.get(&changed).body, whole.body);
+    // Numbers are the signer's own.
+    let target = presigned(
+        "all",
+        "GET",
+        HOST,
+        "/a.jpg?imageMogr2/quality/101/ignore-error/1",
+    );
+    assert_eq!(server.get(&target).body, jpeg(24, 16, 1));
+}
+
 #[test]
 fn a_signed_rule_is_the_same_in_every_letter_case() {
     let server = server();
