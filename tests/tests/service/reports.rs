@@ -246,6 +246,106 @@ fn read_gif_image(bytes: &[u8]) -> Vec<u8> {
     frame.expect("an image").buffer.to_vec()
 }
 
+/// The picture that most of the JPEGs here are.
+const PICTURE: &str = "ok_dqt_before_sos.jpg";
+
+#[test]
+fn a_jpeg_whose_blocks_are_all_there_is_transcoded() {
+    for (name, picture) in [
+        // Bytes between the last block of a restart interval and its RSTn (immich 8510, mjpg-streamer 236, sharp 4149,
+        // jpeg-decoder 100).
+        ("rst_pad1.jpg", PICTURE),
+        ("rst_pad12.jpg", PICTURE),
+        // RSTn and TEM where a segment is expected: they have none.
+        ("prog_rst_before_sos.jpg", PICTURE),
+        ("tem_before_dqt.jpg", PICTURE),
+        // A segment whose length is too small, or none; bytes between segments (metadata-extractor-images "Issue 308",
+        // TinyJPEG 1, PaddleOCR 9925, tesseract 103, wuffs hippopotamus-bad-comment-length).
+        ("app1_length_2_short.jpg", PICTURE),
+        ("com_length_0.jpg", PICTURE),
+        ("junk26_before_dqt.jpg", "junk26_before_dqt.jpg"),
+        // Components that share an identifier (TwelveMonkeys duplicate-component-ids).
+        ("ids_1_1_1.jpg", "ids_1_1_1.jpg"),
+        // Parameters of a sequential scan that mean nothing, as Samsung writes them (sharp 1578, 3488, OpenImageIO 2837).
+        ("ok_sos_0_0_0.jpg", PICTURE),
+        // A byte, or fill bytes, before EOI (stb 422, jpeg-decoder 147).
+        ("ok_7f_before_eoi.jpg", PICTURE),
+        ("ok_fill_before_eoi.jpg", PICTURE),
+        // DQT after the frame header (zune-image 10, 340, zola 3077).
+        (PICTURE, PICTURE),
+        // A rare sampling (zune-image 244); a scan of all AC coefficients and more (libjpeg-turbo 335, mozjpeg 327).
+        ("ok_samp_4x1.jpg", "ok_samp_4x1.jpg"),
+        ("ok_scan_1_16.jpg", PICTURE),
+    ] {
+        for (rule, marker) in [
+            ("imageMogr2/interlace/1", 0xC2),
+            ("imageMogr2/interlace/0", 0xC0),
+        ] {
+            let result = made(name, rule);
+            assert_eq!(service_tests::frame_marker(&result), Some(marker), "{name}");
+            let expected = read_jpeg(&with_identifiers(fixture(picture)));
+            assert!(read_jpeg(&result) == expected, "{name}");
+        }
+    }
+}
+
+/// A baseline JPEG of three components with the identifiers 1, 2 and 3: not every decoder takes others.
+fn with_identifiers(mut bytes: Vec<u8>) -> Vec<u8> {
+    let find = |marker: [u8; 2]| bytes.windows(2).position(|pair| pair == marker);
+    let (frame, scan) = (find([0xFF, 0xC0]), find([0xFF, 0xDA]));
+    let (frame, scan) = (frame.expect("a frame header"), scan.expect("a scan"));
+    for part in 0..3 {
+        bytes[frame + 10 + 3 * part] = part as u8 + 1;
+        bytes[scan + 5 + 2 * part] = part as u8 + 1;
+    }
+    bytes
+}
+
+#[test]
+fn what_lossless_means_is_kept() {
+    // Scans that never came stay missing: decoders make up for them (wuffs peacock.progressive.scan008).
+    let source = fixture("prog_8_of_10_scans.jpg");
+    assert!(made("prog_8_of_10_scans.jpg", "imageMogr2/interlace/1") == source);
+    // The gain map of an Ultra HDR picture, and the index that says where it is (libjpeg-turbo 889, mozjpeg 451,
+    // libvips 3799, sharp 4600).
+    let source = fixture("ultra_hdr.jpg");
+    let picture = read_jpeg(&source);
+    let end = |bytes: &[u8]| {
+        let found = bytes
+            .windows(4)
+            .position(|part| part == b"\xff\xd9\xff\xd8");
+        found.map(|at| at + 2)
+    };
+    let gain_map = &source[end(&source).expect("two pictures")..];
+    for rule in ["imageMogr2/interlace/1", "imageMogr2/interlace/0"] {
+        let result = made("ultra_hdr.jpg", rule);
+        assert!(read_jpeg(&result) == picture, "{rule}");
+        let end = end(&result).expect("two pictures");
+        assert!(&result[end..] == gain_map, "{rule}");
+        let index = result.windows(4).position(|part| part == b"MPF\0");
+        let index = index.expect("an index") + 4;
+        let long = |at: usize| {
+            let bytes = result[index + at..][..4].try_into().expect("four bytes");
+            u32::from_be_bytes(bytes) as usize
+        };
+        // Two entries of 16 bytes: what it is, its length, its offset from the index, what it needs.
+        assert_eq!((long(54), long(58)), (end, 0), "{rule}");
+        assert_eq!(
+            (long(70), long(74)),
+            (gain_map.len(), end - index),
+            "{rule}"
+        );
+    }
+    let stripped = made("ultra_hdr.jpg", "imageMogr2/strip");
+    assert!(read_jpeg(&stripped) == picture);
+    assert!(stripped.ends_with(b"\xff\xd9") && end(&stripped).is_none());
+    assert!(
+        segments(&stripped)
+            .iter()
+            .all(|(marker, _)| *marker != 0xE2)
+    );
+}
+
 #[test]
 fn equal_frames_stay_frames() {
     // Pillow 2314, 7613, 5928, 6778.
