@@ -50,7 +50,7 @@ def viewer_request():
     check("viewer-request function", json.loads(told) == [case[1] for case in cases], told)
 
 
-# What the service asks of S3 behind each route (shared/src/service.rs, `operate`), on objects and on the bucket.
+# What the service asks of S3 for each route (shared/src/route.rs, `operate`), on objects and on the bucket.
 READ = {"s3:GetObject", "s3:GetObjectVersion"}
 ROUTES = {
     "GET /{key+}": (READ | {"s3:ListMultipartUploadParts"}, {"s3:ListBucket"}),

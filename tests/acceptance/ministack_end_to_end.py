@@ -1,4 +1,4 @@
-"""The deployed thing, as far as one machine can have it: MiniStack runs the real bootstraps behind its S3 notifications, its
+"""The deployed thing, as far as one machine can have it: MiniStack runs the real bootstraps for its S3 notifications, its
 HTTP API and its function URL, and keeps the objects.
 
 usage: ministack_end_to_end.py TARGET_FOLDER MINISTACK_BIN_FOLDER [LOG]

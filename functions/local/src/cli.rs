@@ -18,7 +18,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve folders over HTTP, all three modes on one port.
+    /// Serve folders, or buckets on S3, over HTTP: all three modes on one port.
     Serve(serve::Arguments),
     /// Make an animated GIF from 2 to 20 JPG or PNG files.
     Animate(files::Animate),
@@ -28,7 +28,7 @@ enum Command {
     Encode(files::Encode),
     /// Print the request for a rule on stored pictures, signed if asked for.
     Url(url::Arguments),
-    /// Say what a request comes to: its signature, its rules and what the policies decide. Exit code 1: it is refused.
+    /// Explain what the service makes of a request: its signature, its rules, what the policies decide. Exit code 1: refused.
     Explain(explain::Explain),
     /// Work with policy documents.
     Policy {

@@ -48,7 +48,7 @@ pub enum Error {
     #[cfg(feature = "s3")]
     #[error(transparent)]
     NoBucket(#[from] aws::s3::Unusable),
-    /// Open to everyone, and reachable from other machines.
+    /// Without a configuration the service would be open to everyone, and the address is reachable from other machines.
     #[error(
         "without a configuration everyone may do everything, so only a loopback address is listened on; found `{0}`"
     )]
@@ -61,7 +61,7 @@ pub enum Error {
         /// What the system says.
         source: io::Error,
     },
-    /// The work on files could not be begun or ended.
+    /// Standard input could not be read, or no runtime could be started.
     #[error("the system failed")]
     System(#[source] io::Error),
     /// A rule is refused.
@@ -78,7 +78,7 @@ pub enum Error {
     /// The pipeline refused, or failed.
     #[error(transparent)]
     Pipeline(#[from] pipeline::Error),
-    /// A name that is no object's.
+    /// A name that no object can have.
     #[error("`{name}`")]
     Name {
         /// What was found.

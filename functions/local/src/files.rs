@@ -19,7 +19,7 @@ struct Common {
     /// Where the result goes; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Do the work so many times and tell how long each took; the last result is written.
+    /// Do the work this many times and tell how long each took; the last result is written.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     reps: u32,
     /// Worker threads at most; the result is the same for any number. 0 takes as many as there are processors, as
@@ -45,13 +45,13 @@ enum ScansOption {
 enum SamplingOption {
     /// 4:2:0 below quality 90, 4:4:4 from there on.
     Auto,
-    /// One for each pixel.
+    /// 4:4:4, one for each pixel.
     #[value(name = "444")]
     S444,
-    /// One for two pixels beside each other.
+    /// 4:2:2, one for two pixels beside each other.
     #[value(name = "422")]
     S422,
-    /// One for 2 x 2 pixels.
+    /// 4:2:0, one for 2 x 2 pixels.
     #[value(name = "420")]
     S420,
 }
@@ -59,7 +59,7 @@ enum SamplingOption {
 /// What matters most in a GIF.
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum PresetOption {
-    /// Looks first, then bytes.
+    /// How it looks comes first, then bytes.
     Quality,
     /// Bytes first.
     Small,
@@ -71,7 +71,7 @@ pub(crate) struct Animate {
     /// How long each frame shows, in milliseconds. Browsers slow frames of 10 ms and less down to 100 ms.
     #[arg(short, long, value_name = "MS", value_parser = clap::value_parser!(u32).range(1..=i64::from(rules::MAX_DURATION)))]
     duration: u32,
-    /// What matters most.
+    /// What matters most: how the animation looks, or its bytes.
     #[arg(long, value_enum, default_value = "quality")]
     preset: PresetOption,
     #[command(flatten)]
@@ -105,7 +105,7 @@ pub(crate) struct Interlace {
 /// What `mogr encode` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Encode {
-    /// 0 to 100.
+    /// How near to the picture, 0 to 100: more is nearer, and takes more bytes.
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
     quality: u8,
     /// Write a progressive JPG.
@@ -199,7 +199,7 @@ impl Encode {
 }
 
 impl Common {
-    /// How the work on so many files is done.
+    /// How the work on this many files is done.
     fn options(&self, files: usize) -> Options {
         Options {
             threads: match self.threads {

@@ -35,7 +35,7 @@ use self::stream::Stream;
 const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of a request's line and headers. A rule of 20 frames takes 2 kB, five of them in a header ten.
 const MAX_HEAD: usize = 256 * 1024;
-/// A body may take [`Patience::stall`] and a second for each so many bytes.
+/// Bytes of a body for which it may take a second more than [`Patience::stall`].
 const SLOWEST: u64 = 8 * 1024;
 /// Bytes of request bodies in memory at once, as a multiple of the longest body that is allowed.
 const BODIES: u64 = 4;

@@ -15,8 +15,9 @@ use crate::samples::{self, SAMPLE_BUCKET, SAMPLE_HOST};
 use crate::storage::s3_buckets;
 use crate::url;
 
-/// Where the samples go.
+/// The folder that the samples are copied to and served from.
 const DATA: &str = "data";
+/// Where the server listens if nothing is said: this machine only.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 /// What `mogr serve` takes.

@@ -16,7 +16,7 @@ use crate::sign::Signer;
 /// What `mogr url` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Make a GIF whose frames show so many milliseconds.
+    /// Make a GIF whose frames show this many milliseconds.
     #[arg(short, long, value_name = "MS", conflicts_with_all = ["interlace", "rule"], value_parser = clap::value_parser!(u32).range(1..=i64::from(rules::MAX_DURATION)))]
     duration: Option<u32>,
     /// Make a progressive (1) or baseline (0) JPG.

@@ -1,7 +1,7 @@
 //! Where objects live: S3 when deployed, a folder on a developer's machine.
 //!
 //! The trait holds every verb that the object API needs. What an implementation must do beyond its types is one suite,
-//! `conformance`, behind the feature of that name.
+//! `conformance`, which the feature of that name brings.
 
 mod checksum;
 #[cfg(feature = "conformance")]

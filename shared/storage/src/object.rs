@@ -21,12 +21,12 @@ impl ETag {
         Self(format!("\"{}\"", text.trim_matches('"')))
     }
 
-    /// With quotes.
+    /// The tag with its quotes, as it stands in headers.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Without quotes.
+    /// The tag without its quotes.
     pub fn opaque(&self) -> &str {
         self.0.trim_matches('"')
     }
@@ -140,7 +140,7 @@ impl ByteStream {
         Self(Box::pin(stream))
     }
 
-    /// All bytes.
+    /// All bytes, in memory.
     ///
     /// # Errors
     ///

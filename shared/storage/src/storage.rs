@@ -10,7 +10,7 @@ use crate::object::{
     Attributes, ByteRange, ETag, Object, ObjectInfo, SizedStream, UploadId, Version,
 };
 
-/// Where objects live.
+/// Where objects live: every verb that the object API needs.
 ///
 /// Keys are names, never paths: `a` and `a/b` live beside each other, and `..`, `//` and a trailing slash mean nothing.
 #[async_trait::async_trait]
@@ -147,23 +147,23 @@ pub trait Storage: Send + Sync {
     async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error>;
 }
 
-/// How to get.
+/// What of an object is read, and on what condition.
 #[derive(Clone, Debug, Default)]
 pub struct GetOptions {
-    /// Only these bytes; an end past the object's is cut. `None` for all.
+    /// Only these bytes, `None` for all. An end past the end of the object is cut.
     pub range: Option<ByteRange>,
-    /// This version.
+    /// This version of the object; `None` for the newest.
     pub version: Option<Version>,
     /// Only if the object still has this tag, else [`Error::PreconditionFailed`].
     pub if_match: Option<ETag>,
 }
 
-/// How to put.
+/// What is stored with an object's bytes, and on what condition.
 #[derive(Clone, Debug, Default)]
 pub struct PutOptions {
     /// What the client says of the object.
     pub attributes: Attributes,
-    /// What the key must hold before.
+    /// What the key must hold for the object to be stored.
     pub precondition: Precondition,
 }
 
@@ -179,25 +179,25 @@ pub struct AppendOptions {
 /// What a key must hold for something to be stored under it, else [`Error::PreconditionFailed`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Precondition {
-    /// Anything or nothing.
+    /// The key may hold anything or nothing.
     #[default]
     None,
-    /// Nothing.
+    /// The key must hold nothing.
     Absent,
-    /// An object with this tag.
+    /// The key must hold an object with this tag.
     Match(ETag),
 }
 
 /// Which keys to list.
 #[derive(Clone, Debug)]
 pub struct ListOptions {
-    /// Keys that begin so.
+    /// Only keys that begin with this text.
     pub prefix: String,
-    /// Keys with this behind the prefix are told once, cut behind it.
+    /// Keys that hold this text after `prefix` are told as one common prefix, which ends with it. `/` lists a folder.
     pub delimiter: Option<String>,
-    /// Only keys (and common prefixes) behind this one in byte order.
+    /// Only keys and common prefixes after this text in byte order; empty for all.
     pub after: String,
-    /// Keys and common prefixes at most.
+    /// Keys and common prefixes at most, together.
     pub max: usize,
 }
 

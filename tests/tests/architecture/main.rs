@@ -13,9 +13,7 @@ use imports::{Files, circles, imports, read};
 const MAX_LINES: usize = 500;
 
 /// Files of `src` that are tests themselves, with the reason why they do not lie in `tests`.
-const TESTS: [&str; 2] = [
-    // One suite for every storage, wherever that is: other crates get it by the feature of its name.
-    "shared/storage/src/conformance.rs",
+const TESTS: [&str; 1] = [
     // Needs the private parts of the folder; compiled under `cfg(test)` alone.
     "shared/storage/src/folder/tests.rs",
 ];

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 
 use crate::s3::ConfiguredBuckets;
 
-/// What a check may take; S3 that does not answer is no fault of the configuration.
+/// How long S3 may take to say whether the buckets are there. That it does not answer is no fault of the configuration.
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// The buckets, and what is wrong with one of them.

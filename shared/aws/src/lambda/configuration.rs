@@ -9,37 +9,37 @@ use storage::{Folder, GetOptions, ObjectKey, Storage};
 
 use crate::s3::{self, ConfiguredBuckets, S3};
 
-/// The most that a configuration, or a policy beside it, may have.
+/// Bytes that a configuration, or a policy file beside it, may have.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Why a function does not start. The text is all that its operator sees.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is none.
+    /// `MOGR_CONFIG` is not set.
     #[error(
         "the environment variable MOGR_CONFIG is not set; it holds the configuration (TOML), or s3://bucket/key of it"
     )]
     Missing,
-    /// An address that names no object.
+    /// `MOGR_CONFIG` begins with `s3://` and names no object.
     #[error("MOGR_CONFIG is `{0}`; an address of a configuration is s3://bucket/key")]
     Address(String),
-    /// The object could not be read.
+    /// The object that `MOGR_CONFIG` names could not be read.
     #[error("the configuration at {0} could not be read: {1}")]
     Read(String, io::Error),
-    /// It cannot be used as it is.
+    /// The configuration is refused.
     #[error("configuration: {0}")]
     Refused(#[from] shared::config::Error),
-    /// S3 cannot be asked.
+    /// There is no client of S3.
     #[error("configuration: {0}")]
     S3(#[from] s3::SettingsError),
-    /// A setting of the function itself.
+    /// An environment variable of the function has a value that it may not have.
     #[error("the environment variable {name} is `{found}`; allowed are {allowed}")]
     Setting {
-        /// The variable.
+        /// The variable's name.
         name: &'static str,
-        /// What it holds.
+        /// Its value.
         found: String,
-        /// What it may hold.
+        /// The values that it may have, as words of a sentence.
         allowed: &'static str,
     },
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::target::{self, PathEncoding};
 
-/// What stands before the function.
+/// A front: what stands between the client and the function, and sends the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// API Gateway HTTP API, payload version 2.
@@ -29,8 +29,8 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Bytes of a body that surely fit through, in either direction: what a front takes is JSON with the body in base64,
-    /// so three quarters of its limit, headers and the rest of the event taken off first.
+    /// Bytes of a body that surely fit through the front, in either direction. A front takes JSON with the body in base64:
+    /// three quarters of its limit, after 24 KiB for the headers and the rest of the event.
     pub fn buffered_limit(self) -> u64 {
         const REST: u64 = 24 << 10;
         let payload: u64 = match self {
@@ -44,9 +44,9 @@ impl Kind {
 /// An HTTP request, and where it came from.
 #[derive(Debug)]
 pub struct Arrived {
-    /// The front.
+    /// The front that sent the event.
     pub kind: Kind,
-    /// The event had multi-value headers, so the answer has.
+    /// Whether the event has multi-value headers; then the answer must have them too.
     pub multi_value: bool,
     /// The request: origin-form target, escaped where `http` would refuse or cut it and otherwise as it was sent.
     pub request: Request<Bytes>,
@@ -65,9 +65,9 @@ pub enum Refused {
     Bad {
         /// The front that sent it.
         kind: Kind,
-        /// It takes multi-value headers.
+        /// Whether its answers must have multi-value headers.
         multi_value: bool,
-        /// What is wrong.
+        /// What is wrong, as it is told to the client.
         why: &'static str,
     },
 }

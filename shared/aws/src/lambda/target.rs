@@ -17,13 +17,14 @@ pub enum PathEncoding {
     /// It is still escaped if `requestContext.http.path` is another text, which is then the decoded one.
     #[default]
     Auto,
-    /// Still escaped.
+    /// It is still escaped.
     Encoded,
-    /// Already decoded.
+    /// It is already decoded.
     Decoded,
 }
 
-/// What `http::Uri` refuses or cuts, or what only some of its versions take. Escapes stay as they are.
+/// Characters that are escaped anywhere in a target: `http::Uri` refuses them, cuts the target there, or takes them in some
+/// of its versions only. `%` is not among them, so escapes stay as they are.
 const ILLEGAL: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -37,16 +38,16 @@ const ILLEGAL: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// A path that was decoded.
+/// Characters that are escaped in a path that the front has decoded.
 const DECODED_PATH: &AsciiSet = &ILLEGAL.add(b'%').add(b'?');
 
-/// A name or value of a query that was decoded. `=` and `/` stay, for a rule is one name with both in it.
+/// Characters that are escaped in a name or value of a query that the front has decoded. `=` and `/` stay, for a rule is one name with both in it.
 const DECODED_ITEM: &AsciiSet = &ILLEGAL.add(b'%').add(b'&').add(b'+').add(b';');
 
-/// The name of an ordinary parameter that was decoded.
+/// Characters that are escaped in the decoded name of a parameter that is no rule.
 const DECODED_NAME: &AsciiSet = &DECODED_ITEM.add(b'=');
 
-/// HTTP API and function URL.
+/// The target in an event of payload version 2: HTTP API and function URL.
 pub(super) fn of_version_2(event: &Value, encoding: PathEncoding) -> String {
     let http = &event["requestContext"]["http"];
     let mut raw = event["rawPath"].as_str().unwrap_or_default();
@@ -77,7 +78,7 @@ pub(super) fn of_version_2(event: &Value, encoding: PathEncoding) -> String {
     )
 }
 
-/// REST API.
+/// The target in an event of a REST API.
 pub(super) fn of_rest(event: &Value) -> String {
     let mut items = Vec::new();
     each(event, |name, value| {
@@ -92,7 +93,7 @@ pub(super) fn of_rest(event: &Value) -> String {
     join(&path(event), &items.join("&"))
 }
 
-/// Load balancer.
+/// The target in an event of a load balancer.
 pub(super) fn of_alb(event: &Value) -> String {
     let mut items = Vec::new();
     each(event, |name, value| {

@@ -17,12 +17,12 @@ pub enum Told {
     Unreadable(String),
 }
 
-/// What came together, and goes back to the queue together.
+/// A message of a queue, or the whole event if it came without one: what is tried again together.
 #[derive(Debug)]
 pub struct Message {
     /// Its id, if it came by SQS.
     pub id: Option<String>,
-    /// What it tells.
+    /// What it tells, in its order.
     pub told: Vec<Told>,
 }
 

@@ -10,7 +10,7 @@ use storage::ObjectKey;
 use super::journal;
 use super::trigger::{Message, Told};
 
-/// Works through an event. What can help is asked of Lambda: to send again a message, or the whole event.
+/// Works through an event. What another try may help is asked of Lambda: the message again, or the whole event.
 pub(super) async fn run(
     service: &Service,
     messages: Vec<Message>,

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use storage::{Attributes, Error};
 
-/// Names and values of user metadata together, as S3 counts them.
+/// Bytes of the names and values of user metadata together, as S3 counts them.
 pub(super) const MAX_METADATA_BYTES: usize = 2048;
 
 /// The metadata name that holds the CRC of an object that was put through this service.
@@ -30,6 +30,7 @@ pub(super) struct Marks {
     pub(super) appendable: bool,
 }
 
+/// What a value begins with that is base64 of UTF-8, as RFC 2047 has it.
 const ENCODED: &str = "=?UTF-8?B?";
 
 /// `text` as a header can carry it: as it is, or in the encoding of RFC 2047 that S3 itself answers with.

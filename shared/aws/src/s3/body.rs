@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::bucket::S3;
 use super::call::until;
 
-/// How often a broken body is taken up again.
+/// How many times one body is asked for again from where it broke off, before the read fails.
 const RESUMES: u32 = 4;
 
 /// What is still to come of a body.

@@ -93,7 +93,7 @@ pub fn client(
 /// Whether a configured bucket can be used, as far as asking for it tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketCheck {
-    /// It is there.
+    /// S3 says that it is there.
     Ready,
     /// It is certain that no request will succeed.
     Unusable(String),

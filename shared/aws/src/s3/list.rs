@@ -9,12 +9,13 @@ use super::bucket::S3;
 use super::call::{odd, time, within};
 use super::error::Failure;
 
-/// What S3 gives at most in one answer.
+/// Keys and prefixes that S3 lists at most in one answer.
 const PAGE: usize = 1000;
 
-/// Above every character that a key has behind a common prefix.
+/// The last character there is: a common prefix with it sorts after every key that begins with that prefix.
 const LAST: char = char::MAX;
 
+/// [`Storage::list`](storage::Storage::list), as many answers of S3 as the page needs.
 pub(super) async fn list(s3: &S3, options: ListOptions) -> Result<Listing, Error> {
     let mut listing = Listing::default();
     let mut found = 0;
@@ -138,8 +139,8 @@ where
     }
 }
 
-/// Where S3 shall begin so that nothing at or before `after` comes again: behind a common prefix means behind all that it
-/// stands for.
+/// The name after which S3 shall begin, so that nothing up to `after` is listed again. After a common prefix is after all
+/// keys that it stands for.
 fn start(options: &ListOptions, after: &str) -> Option<String> {
     if after.is_empty() {
         return None;

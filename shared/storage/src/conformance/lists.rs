@@ -82,7 +82,7 @@ pub async fn keeps_odd_keys(storage: &dyn Storage) {
 
 /// Keys come in the order of their bytes, with what `head` says of each.
 pub async fn lists_in_byte_order(storage: &dyn Storage) {
-    // `.` and `-` sort before `/`, `0` behind it, capitals before small letters, and U+FF5E before U+1F600.
+    // `.` and `-` sort before `/`, `0` after it, capitals before small letters, and U+FF5E before U+1F600.
     let expected = [
         "l",
         "l-a",
@@ -119,7 +119,7 @@ pub async fn lists_in_byte_order(storage: &dyn Storage) {
     remove(storage, &expected).await;
 }
 
-/// With a delimiter, what goes on behind it is told once.
+/// With a delimiter, the keys that go on after it are told once, as a prefix.
 pub async fn lists_by_delimiter(storage: &dyn Storage) {
     let all = ["d/a", "d/a/1", "d/a/2", "d/b", "d/c/1/2/3", "d/c/4", "d//x"];
     for name in all {

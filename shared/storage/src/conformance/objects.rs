@@ -104,7 +104,7 @@ pub async fn deletes(storage: &dyn Storage) {
     assert_eq!(names(&list(storage, options("deleted")).await), [""; 0]);
 }
 
-/// Ranges are cut at the end; one that begins behind it is refused with the object's size.
+/// Ranges are cut at the end; one that begins past it is refused with the object's size.
 pub async fn gets_ranges(storage: &dyn Storage) {
     put(storage, "range", b"0123456789").await;
     let cases: [(ByteRange, &[u8], std::ops::Range<u64>); 6] = [

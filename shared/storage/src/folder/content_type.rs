@@ -1,6 +1,6 @@
 //! The content type of a file that nobody named one for: by its extension, else by its first bytes.
 
-/// How many first bytes [`guess`] looks at.
+/// Bytes at the beginning of a file that [`guess`] looks at.
 pub(super) const HEAD_BYTES: usize = 16;
 
 /// What `key` is, from its extension or from `head`, its first bytes.

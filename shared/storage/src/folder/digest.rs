@@ -30,7 +30,7 @@ impl Sums {
     }
 }
 
-/// The tag of these MD5 bytes; behind the MD5 of parts stands their number.
+/// The tag of these MD5 bytes. Where they are the MD5 of the MD5s of parts, the number of parts follows after a hyphen.
 pub(super) fn etag(md5: &[u8; 16], parts: Option<usize>) -> ETag {
     let md5 = u128::from_be_bytes(*md5);
     ETag::new(&match parts {
@@ -40,7 +40,7 @@ pub(super) fn etag(md5: &[u8; 16], parts: Option<usize>) -> ETag {
 }
 
 impl Digest {
-    /// Of nothing so far.
+    /// The digest of no bytes yet.
     pub(super) fn new() -> Self {
         Self {
             md5: Md5::new(),

@@ -11,9 +11,9 @@ use crate::key::ObjectKey;
 use super::digest::Sums;
 use super::record::Stamp;
 
-/// Bytes that the sums in memory take, about, at most.
+/// Bytes of memory that the kept sums may take, keys and entries together, roughly.
 const KEPT_BYTES: usize = 8 * 1024 * 1024;
-/// Bytes of what is kept of a file beside its key, about.
+/// Bytes of memory that one kept entry takes beside the bytes of its key, roughly.
 const ENTRY_BYTES: usize = 160;
 
 /// One state of one file.
@@ -23,7 +23,7 @@ pub(super) type Name = (ObjectKey, Stamp);
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Sums(Sums),
-    /// It is another file by now, or its sums are known: a second look tells.
+    /// The file was replaced meanwhile, or another call has made its sums: whoever asked looks at the key again.
     LookAgain,
     Failed(io::ErrorKind, String),
 }

@@ -9,10 +9,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::Error;
 
-use super::queues::{PLACES, Space, slot};
+use super::queues::{SEATS, Space, slot};
 use super::store::{Folder, Store, other, within};
 
-/// How long another process may keep a lock that one of this process waits for.
+/// How long a call waits for a lock that another process has, before it is told that the storage is busy.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A lock that is held until this is dropped. It goes along with the work that needs it, to whichever thread.
@@ -21,21 +21,21 @@ pub(super) struct Lock {
     // In this order: the next of this process shall find the file free.
     _file: File,
     _turn: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
+    _seat: OwnedSemaphorePermit,
 }
 
 impl Folder {
-    /// Waits until no other writer has `what`. No thread waits along.
+    /// Waits until no other writer has `what`, a key or an upload id. The wait takes no thread.
     ///
     /// # Errors
     ///
     /// [`Error::Busy`] if too many wait already, or another process does not let go.
     pub(super) async fn lock(&self, space: Space, what: &str) -> Result<Lock, Error> {
-        let busy = || Error::Busy { waiting: PLACES };
+        let busy = || Error::Busy { waiting: SEATS };
         let slot = slot(what);
         let queue = self.0.locks.queue(space, slot);
-        let place = Arc::clone(&queue.places).try_acquire_owned();
-        let place = place.map_err(|_| busy())?;
+        let seat = Arc::clone(&queue.seats).try_acquire_owned();
+        let seat = seat.map_err(|_| busy())?;
         let turn = Arc::clone(&queue.turn).acquire_owned().await;
         let turn = turn.expect("a queue is never closed");
         let mut pause = Duration::from_millis(1);
@@ -46,7 +46,7 @@ impl Folder {
                 return Ok(Lock {
                     _file: file,
                     _turn: turn,
-                    _place: place,
+                    _seat: seat,
                 });
             }
             // Another process has it, and nothing tells when it lets go.

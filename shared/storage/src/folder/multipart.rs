@@ -21,8 +21,11 @@ use super::record::Stamp;
 use super::store::{Folder, Store, Temporary, other, unique_name, within};
 use super::write::{Written, check_attributes};
 
+/// The highest number of a part, as S3 and COS have it.
 const MAX_PART: u32 = 10_000;
+/// Bytes of the MD5 that a part's file begins with.
 const MD5_BYTES: u64 = 16;
+/// The file in an upload's folder that holds [`Begin`].
 const BEGIN: &str = "begin.json";
 
 /// What was said at the begin of an upload.
@@ -260,7 +263,7 @@ impl Store {
         Ok(parts)
     }
 
-    /// A part, and its file at the first byte behind the MD5.
+    /// A part, and its file at the first byte after the MD5.
     fn open_part(
         &self,
         upload: &UploadId,

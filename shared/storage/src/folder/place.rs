@@ -5,9 +5,9 @@ use std::path::PathBuf;
 /// The folder within the folder that holds all that is not an object under its own name.
 pub(super) const RESERVED: &str = ".mogr";
 
-/// Bytes of a file name that every common file system takes.
+/// Bytes of the longest file name that every common file system takes.
 const MAX_NAME: usize = 255;
-/// Bytes of an escaped key in one file name.
+/// Bytes of an escaped key that one file name holds; a longer key goes on in a folder of that name.
 const CHUNK: usize = 200;
 /// Ends a name that the next one continues.
 const MORE: &str = "+";

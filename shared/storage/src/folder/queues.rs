@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-/// Locks of each space: keys share them, by a hash.
+/// How many locks each space has. Keys share them by a hash; with more, fewer writers wait for a key that is not theirs.
 const SLOTS: usize = 64;
-/// Who has a lock or waits for it, within the process, at most.
-pub(super) const PLACES: usize = 64;
+/// How many calls of this process may have a lock or wait for it; one more is told that the storage is busy.
+pub(super) const SEATS: usize = 64;
 
 /// What a lock is for. Who has one of an upload may wait for one of a key, but never the other way around, so that
 /// two locks are never waited for in a circle.
@@ -27,16 +27,16 @@ pub(super) struct Locks {
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    /// Of those who have the lock or wait for it.
-    pub(super) places: Arc<Semaphore>,
-    /// Of the one who has it.
+    /// A permit for each call that has the lock or waits for it: [`SEATS`] in all.
+    pub(super) seats: Arc<Semaphore>,
+    /// The one permit of the call that has the lock.
     pub(super) turn: Arc<Semaphore>,
 }
 
 impl Locks {
     pub(super) fn new() -> Self {
         let queue = || Queue {
-            places: Arc::new(Semaphore::new(PLACES)),
+            seats: Arc::new(Semaphore::new(SEATS)),
             turn: Arc::new(Semaphore::new(1)),
         };
         let queues = || std::iter::repeat_with(queue).take(SLOTS).collect();
@@ -46,7 +46,7 @@ impl Locks {
         }
     }
 
-    /// Who has the lock `slot` of `space`, or waits for it.
+    /// The queue for the lock `slot` of `space`.
     pub(super) fn queue(&self, space: Space, slot: usize) -> &Queue {
         match space {
             Space::Key => &self.keys[slot],
@@ -55,7 +55,7 @@ impl Locks {
     }
 }
 
-/// Which lock of a space `what` has.
+/// The number of the lock of `what`, a key or an upload id, below [`SLOTS`].
 pub(super) fn slot(what: &str) -> usize {
     let mut hasher = DefaultHasher::new();
     // Keys that one file system takes for one must share a lock.

@@ -23,7 +23,7 @@ pub(super) const ATTEMPTS: usize = 100;
 /// A temporary file this old was left by a crash.
 const LEFT_BEHIND: Duration = Duration::from_hours(24);
 
-/// Bodies that are read or written as a whole at once.
+/// How many bodies are read or written as a whole at the same time; other calls wait for one of these to end.
 const BULK: usize = 32;
 
 /// The folder itself. All of its functions block.
@@ -54,26 +54,28 @@ impl Folder {
     }
 
     /// Runs `work`, which reads or writes a whole body, when few enough others do so. Who waits takes no thread; the
-    /// place is free when the work has ended, even if nobody waits for it any more.
+    /// seat is free when the work has ended, even if nobody waits for it any more.
     pub(super) async fn run_bulk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Store>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let place = Arc::clone(&self.0.bulk).acquire_owned().await;
-        let place = place.expect("the places are never closed");
+        let seat = Arc::clone(&self.0.bulk).acquire_owned().await;
+        let seat = seat.expect("the semaphore is never closed");
         self.run(move |store| {
             let done = work(store);
-            drop(place);
+            drop(seat);
             done
         })
         .await
     }
 }
 
+/// The path of what the storage keeps for itself under this name, within [`RESERVED`].
 pub(super) fn within(name: &str) -> PathBuf {
     Path::new(RESERVED).join(name)
 }
 
+/// An error of the system that says nothing of the key.
 pub(super) fn other(error: io::Error) -> Error {
     Error::Other(Box::new(error))
 }
@@ -87,7 +89,7 @@ pub(super) fn is_no_place(error: &io::Error) -> bool {
         | ErrorKind::AlreadyExists
         | ErrorKind::DirectoryNotEmpty
         | ErrorKind::InvalidFilename => true,
-        // What `cap_std` says of a path that leads out has no system error behind it.
+        // What `cap_std` says of a path that leads out comes without the number of a system error.
         ErrorKind::PermissionDenied => error.raw_os_error().is_none(),
         // Links in a circle, ELOOP on Linux and elsewhere: the kind has no stable name yet.
         _ => cfg!(unix) && matches!(error.raw_os_error(), Some(40 | 62)),

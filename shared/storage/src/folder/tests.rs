@@ -540,7 +540,7 @@ fn who_waits_for_a_lock_takes_no_thread() {
                 end.await
             });
         }
-        for _ in 0..900 - queues::PLACES {
+        for _ in 0..900 - queues::SEATS {
             match ends.join_next().await.unwrap().unwrap() {
                 Err(Error::Busy { waiting: 64 }) => {}
                 other => panic!("{other:?}"),
@@ -579,12 +579,12 @@ async fn a_lock_of_another_process_is_not_waited_for_without_end() {
     assert_eq!(put.await.unwrap().size, 1);
 }
 
-/// A client that leaves gives its place back.
+/// A client that leaves gives its seat back.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_a_queue_leaves_a_place() {
+async fn who_leaves_a_queue_leaves_a_seat() {
     let (outside, folder) = folder();
     let held = lock_all(&outside, "key");
-    for _ in 0..10 * queues::PLACES {
+    for _ in 0..10 * queues::SEATS {
         let folder = folder.clone();
         let put = tokio::spawn(async move {
             let body = Bytes::from_static(b"x");

@@ -25,7 +25,7 @@ pub(super) fn plain_keys(
     enter(root, root.entries()?, "", page, visit).map(|_| ())
 }
 
-/// `above` is the folder's path with a slash behind it, and `entries` is closed before a folder in it is opened.
+/// `above` is the folder's path with a slash at its end, and `entries` is closed before a folder in it is opened.
 fn enter(
     root: &Dir,
     entries: ReadDir,
@@ -126,7 +126,7 @@ impl Page {
         page
     }
 
-    /// `key` up to and with the first delimiter behind the prefix.
+    /// `key` up to and with the first delimiter after the prefix.
     fn common_prefix<'a>(&self, key: &'a str) -> Option<&'a str> {
         let delimiter = self
             .options

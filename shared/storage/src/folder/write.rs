@@ -229,7 +229,7 @@ impl Store {
     pub(super) fn drop_records(&self, key: &ObjectKey, keep: Option<Stamp>) {
         let folder = Self::records(key);
         let keep = keep.map(|stamp| stamp.name());
-        // What stays behind here is never read again: its state is gone.
+        // A record that stays is never read again: the state of the file that it belongs to is gone.
         for entry in self.root.read_dir(&folder).into_iter().flatten().flatten() {
             if keep.as_deref().map(std::ffi::OsStr::new) != Some(&entry.file_name()) {
                 let _ = entry.remove_file();
