@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::object::{Attributes, ObjectInfo};
 use crate::storage::{AppendOptions, Precondition, PutOptions, Storage};
 
-use super::{attributes, get, key, noise, put, remove};
+use super::steps::{attributes, get, is_missing, key, noise, put, remove};
 
 async fn append(
     storage: &dyn Storage,
@@ -146,5 +146,5 @@ pub async fn keeps_storage_classes(storage: &dyn Storage) {
         .create_multipart(&name, of("COLDEST").attributes)
         .await;
     refused(begun.expect_err("no such class"));
-    super::is_missing(storage, "class").await;
+    is_missing(storage, "class").await;
 }

@@ -2,7 +2,7 @@
 
 use crate::storage::{ListOptions, Listing, Storage};
 
-use super::{get, is_missing, key, list, names, options, put, remove};
+use super::steps::{get, is_missing, key, list, names, options, put, remove};
 
 /// Keys that a careless storage would take for paths, all at the same time.
 pub const ODD_KEYS: [&str; 41] = [

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::object::{Attributes, ByteRange, ETag, ObjectInfo, Version};
 use crate::storage::{GetOptions, Precondition, PutOptions, Storage};
 
-use super::{attributes, get, is_missing, key, list, names, noise, options, put, remove};
+use super::steps::{attributes, get, is_missing, key, list, names, noise, options, put, remove};
 
 /// An object comes back as it went in, with its MD5 as its tag, and the same by `put`, `head` and `get`.
 pub async fn puts_and_gets(storage: &dyn Storage) {

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::object::{Attributes, ETag, ObjectInfo, UploadId};
 use crate::storage::{Precondition, Storage};
 
-use super::{attributes, get, is_missing, key, list, names, noise, options, put, remove};
+use super::steps::{attributes, get, is_missing, key, list, names, noise, options, put, remove};
 
 /// A copy, or the end of an upload, over a key that holds something else than it must leaves both as they were.
 pub async fn holds_preconditions_of_copies_and_parts(storage: &dyn Storage) {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::object::{Attributes, ByteRange, ByteStream, ETag, SizedStream, UploadId};
 use crate::storage::{GetOptions, Precondition, PutOptions, Storage};
 
-use super::{attributes, get, is_missing, key, noise, put, remove};
+use super::steps::{attributes, get, is_missing, key, noise, put, remove};
 
 /// S3 takes parts of no less, but for the last.
 const PART: usize = 5 * 1024 * 1024;

@@ -265,8 +265,8 @@ pub(super) fn check_attributes(attributes: &Attributes) -> Result<(), Error> {
     }
 }
 
-/// The tag and the CRC of an object, given those before this body was appended. The tag is a chain, as that of parts: of
-/// the tag before and the body's MD5; behind it stands how many appends there were.
+/// The tag and the CRC of an object, given those before this body was appended. The tag is a chain, as that of parts: the
+/// MD5 of the tag before and the body's MD5, then, after a hyphen, how many appends there were.
 fn lengthened(before: Option<(ETag, Option<u64>)>, body: &[u8]) -> (ETag, u64) {
     let md5 = digest::md5(body);
     let Some((etag, sum)) = before else {
