@@ -79,12 +79,6 @@ impl Budget {
     }
 }
 
-/// Bytes that hold a coefficient in the result at most, in quarters: a code of 8 bits, which is what an optimal table
-/// needs of at most 256 symbols, up to 10 bits of magnitude; twice, as its scan and as a part of the file, less
-/// the two bytes that [`VALUE_BYTES`] has for that.
-const RESULT_QUARTERS: u64 = 10;
-/// Bytes of a block in the result beside its AC coefficients: its DC coefficient, its runs and its end, twice.
-const RESULT_BLOCK_BYTES: u64 = 8;
 /// Tables, and what is there once.
 const CONSTANT_BYTES: u64 = 1 << 20;
 
@@ -99,16 +93,16 @@ pub struct MemoryBound {
 }
 
 impl MemoryBound {
-    /// The bound on the work within `budget` on a picture of `blocks` blocks and at most `coefficients` AC coefficients
-    /// other than zero. `beside_bytes` is what else is held at most.
-    pub(crate) fn new(budget: &Budget, blocks: u64, coefficients: u64, beside_bytes: u64) -> Self {
+    /// The bound on the work within `budget`, on a picture of at most `coefficients` AC coefficients other than zero.
+    /// Beside it a result is made of `result` bytes at most, for that many coefficients.
+    pub(crate) fn new(budget: &Budget, coefficients: u64, result: impl Fn(u64) -> u64) -> Self {
         let left = budget.max_bytes.saturating_sub(budget.fixed) / budget.by_value;
         let coefficients = coefficients.min(left);
-        let result = coefficients * RESULT_QUARTERS / 4 + blocks * RESULT_BLOCK_BYTES;
         let work = budget.fixed + coefficients * budget.by_value;
         Self {
             least_bytes: budget.fixed,
-            most_bytes: work + result + CONSTANT_BYTES + beside_bytes,
+            // As a scan, and in a file that grows to up to twice what it holds.
+            most_bytes: work + 3 * result(coefficients) + CONSTANT_BYTES,
         }
     }
 }

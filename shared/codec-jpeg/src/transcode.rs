@@ -2,12 +2,12 @@
 
 use raster::{Kernel, Size, Watch};
 
-use crate::codes::SOF2;
+use crate::codes::{SOF0, SOF2};
 use crate::error::Error;
 use crate::memory::{Budget, MemoryBound};
 use crate::options::{Damage, Limits, Metadata, Process, TranscodeOptions};
 use crate::read::header::process;
-use crate::read::structure::{Extent, Structure};
+use crate::read::structure::{Extent, Structure, process as named};
 use crate::read::trailer::Trailer;
 use crate::read::{Decoded, decode, metadata};
 use crate::write::{WriteOptions, write};
@@ -109,21 +109,26 @@ pub fn transcode_memory(source: &[u8], options: &TranscodeOptions) -> Result<Mem
         ..Limits::default()
     };
     let structure = Structure::parse(source, Extent::Header, Damage::Keep, &limits)?;
-    let blocks = structure.frame.total_blocks();
+    let frame = &structure.frame;
+    if !matches!(frame.marker, SOF0..=SOF2) {
+        return Err(Error::Unsupported(named(frame.marker).to_owned()));
+    }
+    frame.check()?;
+    let blocks = frame.total_blocks();
     let budget = Budget::of(
         blocks,
-        structure.frame.marker == SOF2,
+        frame.marker == SOF2,
         options.threads,
         options.limits.max_bytes,
     );
     let len = source.len() as u64;
-    // Kept segments by themselves and in the result, and the source's own scans, which may be the result.
-    let copies = 3 * len;
+    // The same coefficients under tables made for them: what progressive scans may add are their ends, a few bits for
+    // each block and scan. Kept segments are there by themselves as well, and the source's own scans may be the result.
+    let result = |_| 3 * len + 5 * blocks;
     Ok(MemoryBound::new(
         &budget,
-        blocks,
         (63 * blocks).min(4 * len),
-        copies,
+        result,
     ))
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use codec_jpeg::{
     Damage, Error, Limits, Metadata, Process, Scans, Simd, TranscodeOptions, Transcoded,
-    check_limits, read_header, transcode,
+    check_limits, read_header, transcode, transcode_memory,
 };
 use raster::Unwatched;
 use zune_jpeg::JpegDecoder;
@@ -724,4 +724,28 @@ fn further_pictures_stay_where_the_index_says() {
     let source = [&first[..], trailer].concat();
     let made = run(&source, &TranscodeOptions::default()).expect("a legal file");
     assert!(made.bytes.ends_with(b"\xff\xd9"));
+}
+
+#[test]
+fn memory_is_told_only_of_what_can_be_transcoded() {
+    let options = TranscodeOptions::default();
+    let file = |sof: u8, precision: u8, factors: u8| {
+        let frame = [0xFF, sof, 0, 11, precision, 0, 80, 0, 64, 1, 1, factors, 0];
+        let scan = [0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0, 0, 0xFF, 0xD9];
+        [&[0xFF, 0xD8][..], &frame, &scan].concat()
+    };
+    let bound = transcode_memory(&file(0xC0, 8, 0x11), &options).unwrap();
+    // 8 x 10 blocks of 82 bytes.
+    assert_eq!(bound.least_bytes, 80 * 82);
+    assert!(bound.most_bytes > bound.least_bytes);
+    for (sof, precision, factors, message) in [
+        (0xC3, 8, 0x11, "lossless process (SOF3)"),
+        (0xC9, 8, 0x11, "arithmetic coding"),
+        (0xC1, 12, 0x11, "12-bit samples"),
+        (0xC0, 8, 0x00, "sampling factors 0x0"),
+        (0xC2, 8, 0x51, "sampling factors 5x1"),
+    ] {
+        let error = transcode_memory(&file(sof, precision, factors), &options).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
 }

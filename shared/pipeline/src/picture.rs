@@ -5,6 +5,7 @@ use codec_gif::GifFrame;
 use codec_jpeg::Density;
 use raster::Frame;
 
+use crate::memory::Decoding;
 use crate::probe::info::SourceInfo;
 
 /// The object, or an image that the rule names.
@@ -15,6 +16,20 @@ pub(crate) struct Source {
     pub(crate) bytes: Bytes,
     /// What its headers say.
     pub(crate) info: SourceInfo,
+    /// What decoding it takes; `None` where nothing decodes it.
+    pub(crate) decoding: Option<Decoding>,
+}
+
+impl Source {
+    /// A source that nothing decodes yet.
+    pub(crate) fn new(index: usize, bytes: Bytes, info: SourceInfo) -> Self {
+        Self {
+            index,
+            bytes,
+            info,
+            decoding: None,
+        }
+    }
 }
 
 /// A picture between two steps of a plan. It is encoded once, after the last.

@@ -5,13 +5,13 @@ use raster::Watch;
 use rules::Rule;
 
 use crate::animate;
-use crate::color::ColorSpace;
 use crate::encode::encode;
 use crate::encode::jpeg::WHITE;
 use crate::error::{Error, jpeg_error};
 use crate::limits::{Limits, Options};
 use crate::picture::Picture;
-use crate::plan::{Output, Plan, Step};
+use crate::plan::Plan;
+use crate::resolve::{Output, Step};
 use crate::result::Prepared;
 use crate::still::{flatten, still, turn};
 
@@ -60,7 +60,7 @@ impl Plan {
             }
             Output::Still { target, strip } => {
                 let picture = self.change(watch)?;
-                let decoded = still(picture, self.space(), limits, watch)?;
+                let decoded = still(picture, self.space, limits, watch)?;
                 watch.check()?;
                 done(encode(decoded, target, strip, limits, options, watch)?.into())
             }
@@ -75,7 +75,7 @@ impl Plan {
 
     /// Carries out all steps.
     fn change(&self, watch: &dyn Watch) -> Result<Picture<'_>, Error> {
-        let (limits, space) = (&self.limits, self.space());
+        let (limits, space) = (&self.limits, self.space);
         let mut picture = Picture::Source(&self.sources[0]);
         for step in &self.work.steps {
             watch.check()?;
@@ -102,15 +102,5 @@ impl Plan {
             };
         }
         Ok(picture)
-    }
-
-    /// The color space that steps work in: pictures with different profiles are mixed in sRGB.
-    fn space(&self) -> ColorSpace {
-        let mixes = |step: &Step| matches!(step, Step::Animate { .. });
-        if self.work.steps.iter().any(mixes) {
-            ColorSpace::Srgb
-        } else {
-            ColorSpace::Source
-        }
     }
 }

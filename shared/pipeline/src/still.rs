@@ -7,27 +7,49 @@ use codec_jpeg::{Density, Process, exif};
 use raster::{Frame, Orientation, Watch};
 
 use crate::color::ColorSpace;
-use crate::decode::decode;
+use crate::decode::{decode, decoding};
 use crate::encode::{Target, encode};
 use crate::error::Error;
 use crate::format::Format;
 use crate::limits::{Limits, Options};
+use crate::memory::Decoding;
 use crate::picture::{Decoded, Picture, Source};
 use crate::result::{Prepared, ResultInfo};
 
-/// The pixels of a source; of an animation those of the first image.
+/// Finds out what decoding a source takes.
+///
+/// # Errors
+///
+/// What is wrong with the source as far as its headers say it, memory among it.
+pub(crate) fn plan_decoding(
+    source: &mut Source,
+    space: ColorSpace,
+    limits: &Limits,
+) -> Result<Decoding, Error> {
+    let index = source.index;
+    let planned = decoding(&source.bytes, &source.info, space, limits).and_then(|decoding| {
+        limits.check_memory(decoding.memory.least)?;
+        Ok(decoding)
+    });
+    let planned = planned.map_err(|fault| Error::Source { index, fault })?;
+    source.decoding = Some(planned);
+    Ok(planned)
+}
+
+/// The pixels of a source for which [`plan_decoding`] was asked; of an animation those of the first image.
 pub(crate) fn decoded(
     source: &Source,
     space: ColorSpace,
     limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<Decoded, Error> {
-    let Source { index, bytes, info } = source;
-    let decoded = decode(bytes, info, space, limits, watch);
+    let decoding = source.decoding.as_ref();
+    let decoding = decoding.expect("whatever is decoded was planned to be");
+    let decoded = decode(&source.bytes, &source.info, space, decoding, limits, watch);
     // A decoder that was stopped has a fault to tell, which is none.
     watch.check()?;
     decoded.map_err(|fault| Error::Source {
-        index: *index,
+        index: source.index,
         fault,
     })
 }
@@ -97,12 +119,8 @@ impl Pixels {
     pub fn read(source: &Bytes, limits: &Limits, watch: &dyn Watch) -> Result<Self, Error> {
         let object = |fault| Error::Source { index: 0, fault };
         let info = limits.accept(source).map_err(object)?;
-        let bytes = source.clone();
-        let source = Source {
-            index: 0,
-            bytes,
-            info,
-        };
+        let mut source = Source::new(0, source.clone(), info);
+        plan_decoding(&mut source, ColorSpace::Source, limits)?;
         decoded(&source, ColorSpace::Source, limits, watch).map(Self)
     }
 

@@ -83,9 +83,14 @@ pub fn encode_memory(size: Size, gray: bool, options: &EncodeOptions) -> MemoryB
     let budget = Budget::of(blocks, false, options.threads, options.max_bytes);
     let segments = [&options.icc, &options.exif].into_iter().flatten();
     let segments: usize = segments.map(Vec::len).sum();
-    // The segments by themselves and in a file that grows.
-    let beside = u64::from(size.width) * STRIP_BYTES + 3 * segments as u64;
-    MemoryBound::new(&budget, blocks, 63 * blocks, beside)
+    // An optimal table has codes of 8 bits on average or less, and a magnitude has 10 at most; a DC coefficient, runs
+    // and the end of a block take 3 bytes together.
+    let result = |coefficients| coefficients * 9 / 4 + 3 * blocks + segments as u64;
+    let bound = MemoryBound::new(&budget, 63 * blocks, result);
+    MemoryBound {
+        most_bytes: bound.most_bytes + u64::from(size.width) * STRIP_BYTES,
+        ..bound
+    }
 }
 
 /// Luma's horizontal and vertical sampling factor; chroma's are 1.

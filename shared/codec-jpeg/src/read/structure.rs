@@ -276,7 +276,7 @@ impl Parser<'_, '_> {
 }
 
 /// What a frame of another process, or a marker of one, is called.
-fn process(marker: u8) -> &'static str {
+pub(crate) fn process(marker: u8) -> &'static str {
     match marker {
         SOF3 => "lossless process (SOF3)",
         0xC5..=0xC7 | 0xDE | 0xDF => "hierarchical process",

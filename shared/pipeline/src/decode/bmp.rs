@@ -7,16 +7,44 @@ use image::codecs::bmp::BmpDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError};
 use raster::{Frame, Layout, Size};
 
+use crate::color::ColorSpace;
 use crate::error::Fault;
 use crate::format::Format;
-use crate::limits::Limits;
+use crate::memory::{Decoding, Gray, Memory, conversion};
 use crate::picture::Decoded;
 use crate::probe::info::SourceInfo;
 
-/// Cost: the picture, and as much again at most.
-pub(super) fn decode(bytes: &[u8], info: &SourceInfo, limits: &Limits) -> Result<Decoded, Fault> {
+/// Palette and buffers of the decoder.
+const DECODER_BYTES: u64 = 1 << 20;
+
+/// What [`decode`] takes: the picture, and as much again at most.
+pub(super) fn decoding(bytes: &[u8], info: &SourceInfo, space: ColorSpace) -> Decoding {
+    let pixels = info.size.pixels();
+    let mut memory = Memory::exactly(8 * pixels).and_perhaps(DECODER_BYTES);
+    if space == ColorSpace::Srgb {
+        memory = memory.then(conversion(4 * pixels, pixels));
+    }
+    Decoding {
+        memory,
+        frame_bytes: 4 * pixels,
+        metadata_bytes: profile_bytes(bytes),
+        gray: Gray::No,
+        scans_are_counted: true,
+    }
+}
+
+/// Bytes of the profile that a BITMAPV5HEADER announces, which is a part of the file.
+fn profile_bytes(bytes: &[u8]) -> u64 {
+    const HEADER_BYTES: u32 = 124;
+    let long = |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    match (long(14), long(14 + 116)) {
+        (Some(HEADER_BYTES), Some(profile)) => u64::from(profile).min(bytes.len() as u64),
+        _ => 0,
+    }
+}
+
+pub(super) fn decode(bytes: &[u8], info: &SourceInfo) -> Result<Decoded, Fault> {
     let memory = info.size.pixels() * 8;
-    limits.check_memory(memory)?;
     let mut decoder = BmpDecoder::new(Cursor::new(bytes)).map_err(|error| fault(&error))?;
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height);

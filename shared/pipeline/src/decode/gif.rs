@@ -7,18 +7,36 @@ use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 use raster::{Frame, Layout, Size};
 
 use super::parts::Parts;
+use crate::color::ColorSpace;
 use crate::error::Fault;
 use crate::format::Format;
-use crate::limits::Limits;
+use crate::memory::{Decoding, Gray, Memory, conversion};
 use crate::picture::Decoded;
 use crate::probe::gif::{canvas, first_image};
 use crate::probe::info::SourceInfo;
 
+/// Code tables and buffers of the decoder.
+const DECODER_BYTES: u64 = 1 << 20;
+
+/// What [`decode`] takes: the canvas and, where the image is only a part of it, the image, 4 bytes a pixel.
+pub(super) fn decoding(bytes: &[u8], info: &SourceInfo, space: ColorSpace) -> Decoding {
+    let (pixels, len) = (info.size.pixels(), bytes.len() as u64);
+    let mut memory = Memory::exactly(8 * pixels).and_perhaps(DECODER_BYTES);
+    if space == ColorSpace::Srgb {
+        memory = memory.then(conversion(4 * pixels, pixels));
+    }
+    Decoding {
+        memory,
+        frame_bytes: 4 * pixels,
+        // A profile or XMP is a part of the file.
+        metadata_bytes: len,
+        gray: Gray::No,
+        scans_are_counted: true,
+    }
+}
+
 /// Decodes the first image. What is not drawn of the canvas is transparent.
-///
-/// Cost: the canvas and, where the image is only a part of it, the image, 4 bytes a pixel.
-pub(super) fn decode(bytes: &[u8], info: &SourceInfo, limits: &Limits) -> Result<Decoded, Fault> {
-    limits.check_memory(info.size.pixels() * 8)?;
+pub(super) fn decode(bytes: &[u8], info: &SourceInfo) -> Result<Decoded, Fault> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::RGBA);
     // The image lies within the canvas. XMP and a profile count too: they are no larger than the file.

@@ -3,29 +3,35 @@
 use codec_jpeg::{Process, Scans, TranscodeOptions};
 use jpeg_decoder::PixelFormat;
 use raster::{Frame, Layout, Watch};
+use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
 use super::watched::Watched;
-use crate::color;
+use crate::color::{self, ColorSpace as Wanted};
 use crate::error::{Fault, jpeg_fault};
 use crate::format::Format;
 use crate::limits::Limits;
+use crate::memory::{Decoding, Gray, Memory, conversion};
 use crate::picture::Decoded;
 use crate::probe::jpeg::Header;
 
-/// Decodes with the first of these that can: the fast decoder; the same after our own codec has written the file anew;
-/// a slower decoder. None begins before size, scans and memory are known to be within `limits`.
-///
-/// The fast one shows nonsense, and says nothing, where a sequential picture comes in several scans
-/// (`several_scans.jpg`) or where the first component is not the finest (`fine_chroma.jpg`). It
-/// refuses sampling factors of 3, lossless coding, a height behind the picture, files without Huffman tables.
-pub(super) fn decode(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Result<Decoded, Fault> {
+/// Bytes that the decoders take for each pixel of a picture's width: two rows of MCUs as coefficients and samples, and
+/// what these become on their way to pixels.
+const ROW_BYTES: u64 = 1 << 10;
+/// Tables of the decoders.
+const TABLE_BYTES: u64 = 1 << 20;
+/// A picture that the fast decoder turns out not to read is written anew only where that takes no more than this, or no
+/// more than decoding does.
+const REWRITE_BYTES: u64 = 4 << 20;
+
+/// What [`decode`] takes. Size, scans and memory are known then to be within `limits`.
+pub(super) fn decoding(bytes: &[u8], space: Wanted, limits: &Limits) -> Result<Decoding, Fault> {
     let header = Header::read(bytes)?;
     refuse_unsupported(&header)?;
-    let in_order = match codec_jpeg::check_limits(bytes, &limits.of_jpeg()) {
+    let scans_are_counted = match codec_jpeg::check_limits(bytes, &limits.of_jpeg()) {
         Ok(()) => true,
         // Scans may follow that were not counted. The fast decoder has a limit of its own for them.
         Err(codec_jpeg::Error::Malformed(_) | codec_jpeg::Error::Unsupported(_)) => false,
@@ -34,39 +40,130 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Result
                 .unwrap_or_else(|error| Fault::broken(Format::Jpeg, error.to_string())));
         }
     };
-    let in_parts = header.process <= 1 && header.first_scan < header.components;
-    limits.check_memory(memory(&header, in_parts))?;
+    let (size, samples) = (header.size, header.samples());
+    let gray = header.components == 1;
+    let frame_bytes = size.pixels() * if gray { 1 } else { 3 };
+    let inks = match header.components {
+        4 => 4 * size.pixels(),
+        _ => 0,
+    };
+    // A coefficient of two bytes for each sample, unless each row of MCUs is complete when it was read; and in the
+    // slower decoder the samples.
+    let (whole, slow) = if is_in_one_go(&header) {
+        (0, samples)
+    } else {
+        (3 * samples, 0)
+    };
+    // The decoders copy what they find in segments.
+    let mut memory = Memory::exactly(frame_bytes + inks + whole)
+        .and_perhaps(slow + row_bytes(&header) + bytes.len() as u64);
+    let rewriting = rewriting(bytes, &header, limits);
+    memory.most = memory.most.max(if needs_rewriting(bytes, &header) {
+        rewriting
+    } else {
+        rewriting.min(REWRITE_BYTES)
+    });
+    let icc = header.icc();
+    let converts = icc.is_some() && space == Wanted::Srgb;
+    if converts {
+        memory = memory.then(conversion(frame_bytes, size.pixels()));
+    }
+    let metadata = [header.exif, header.xmp, icc.as_deref()];
+    Ok(Decoding {
+        memory,
+        frame_bytes: if converts {
+            3 * size.pixels()
+        } else {
+            frame_bytes
+        },
+        metadata_bytes: metadata
+            .into_iter()
+            .flatten()
+            .map(|part| part.len() as u64)
+            .sum(),
+        gray: if gray { Gray::Yes } else { Gray::No },
+        scans_are_counted,
+    })
+}
+
+/// Decodes with the first of these that can: the fast decoder; the same after our own codec has written the file anew;
+/// a slower decoder. `decoding` is what was told of this.
+///
+/// The fast one shows nonsense, and says nothing, where a sequential picture comes in several scans
+/// (`several_scans.jpg`) or where the first component is not the finest (`fine_chroma.jpg`). It
+/// refuses sampling factors of 3, lossless coding, a height after the picture, files without Huffman tables.
+pub(super) fn decode(
+    bytes: &[u8],
+    decoding: &Decoding,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Result<Decoded, Fault> {
+    let header = Header::read(bytes)?;
     let mut fault = None;
     if !header.first_is_coarse && header.process != 3 {
-        if !in_parts {
+        if !comes_in_parts(&header) {
             match fast(bytes, &header, limits, watch) {
                 Ok(decoded) => return Ok(decoded),
                 Err(error) => fault = Some(error),
             }
         }
-        let anew = anew(bytes, limits, watch);
+        let anew = anew(bytes, &header, decoding, limits, watch);
         if let Some(decoded) = anew.and_then(|bytes| fast(&bytes, &header, limits, watch).ok()) {
             return Ok(decoded);
         }
     }
-    let decoded = in_order.then(|| slow(bytes, &header, watch)).flatten();
-    decoded.ok_or_else(|| {
+    let decoded = decoding
+        .scans_are_counted
+        .then(|| slow(bytes, &header, watch));
+    decoded.flatten().ok_or_else(|| {
         fault.unwrap_or_else(|| {
             Fault::broken(Format::Jpeg, "its scans are damaged or of a rare kind")
         })
     })
 }
 
-/// Bytes that decoding takes: the pixels, CMYK as RGB once more; unless each row of MCUs is complete when it was read,
-/// a coefficient of two bytes for each sample, and in the slower decoder the samples.
-fn memory(header: &Header, in_parts: bool) -> u64 {
-    let channels = match header.components {
-        4 => 7,
-        components => u64::from(components),
-    };
-    let in_one_go = header.process <= 1 && !in_parts && !header.first_is_coarse;
-    let whole = if in_one_go { 0 } else { 3 * header.samples() };
-    header.size.pixels() * channels + whole
+/// True where a sequential picture has its components in several scans.
+fn comes_in_parts(header: &Header) -> bool {
+    header.process <= 1 && header.first_scan < header.components
+}
+
+/// True where each row of MCUs is complete when it was read.
+fn is_in_one_go(header: &Header) -> bool {
+    header.process <= 1 && !comes_in_parts(header) && !header.first_is_coarse
+}
+
+/// True where it is known before that the fast decoder reads this only as our own codec writes it.
+fn needs_rewriting(bytes: &[u8], header: &Header) -> bool {
+    if header.first_is_coarse || header.process == 3 {
+        return false;
+    }
+    comes_in_parts(header) || {
+        let options = DecoderOptions::default()
+            .set_max_width(usize::MAX)
+            .set_max_height(usize::MAX);
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+        decoder.decode_headers().is_err()
+    }
+}
+
+/// Bytes that the fast decoder takes beside pixels and whole planes of coefficients.
+fn row_bytes(header: &Header) -> u64 {
+    let (width, height) = (u64::from(header.size.width), u64::from(header.size.height));
+    // MCUs reach beyond the picture by 31 samples at most, each with its coefficient.
+    let edges = (width + height + 32) * 32 * 3 * u64::from(header.components);
+    width * ROW_BYTES + edges + TABLE_BYTES
+}
+
+/// Bytes that [`anew`] takes at most, and the fast decoder with what comes of it.
+fn rewriting(bytes: &[u8], header: &Header, limits: &Limits) -> u64 {
+    match codec_jpeg::transcode_memory(bytes, &rewrite_options(limits)) {
+        Ok(bound) => {
+            let frame = 3 * header.size.pixels();
+            bound.most_bytes + frame + 3 * header.samples() + row_bytes(header)
+        }
+        // It is refused from its header.
+        Err(_) => 0,
+    }
 }
 
 fn fast(
@@ -122,16 +219,29 @@ fn fast(
     })
 }
 
-/// The same coefficients in an ordinary progressive file. What is damaged stays refused.
-fn anew(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Option<Vec<u8>> {
-    let options = TranscodeOptions {
+/// The same coefficients in an ordinary progressive file. What is damaged stays refused, and so is what would take more
+/// memory than was told.
+fn anew(
+    bytes: &[u8],
+    header: &Header,
+    decoding: &Decoding,
+    limits: &Limits,
+    watch: &dyn Watch,
+) -> Option<Vec<u8>> {
+    if rewriting(bytes, header, limits) > decoding.memory.most {
+        return None;
+    }
+    let made = codec_jpeg::transcode(bytes, &rewrite_options(limits), watch).ok()?;
+    Some(made.bytes)
+}
+
+fn rewrite_options(limits: &Limits) -> TranscodeOptions {
+    TranscodeOptions {
         process: Some(Process::Progressive),
         scans: Scans::Standard,
         limits: limits.of_jpeg(),
         ..TranscodeOptions::default()
-    };
-    let made = codec_jpeg::transcode(bytes, &options, watch).ok()?;
-    Some(made.bytes)
+    }
 }
 
 fn slow(bytes: &[u8], header: &Header, watch: &dyn Watch) -> Option<Decoded> {

@@ -15,38 +15,57 @@ use crate::color::{self, ColorSpace};
 use crate::error::Fault;
 use crate::format::Format;
 use crate::limits::Limits;
+use crate::memory::Decoding;
 use crate::picture::Decoded;
 use crate::probe::info::SourceInfo;
 
-/// Decodes a still, or the first frame of an animation. `info` is what its probe said. Once `watch` says stop, what
-/// comes back, if anything, means nothing.
-pub(crate) fn decode(
+/// What [`decode`] will take, told from the headers.
+///
+/// # Errors
+///
+/// What the headers show that no decoder here reads, and a JPEG whose scans ask for too much work.
+pub(crate) fn decoding(
     bytes: &[u8],
     info: &SourceInfo,
     space: ColorSpace,
     limits: &Limits,
+) -> Result<Decoding, Fault> {
+    match info.format {
+        Format::Jpeg => jpeg::decoding(bytes, space, limits),
+        Format::Png => Ok(png::decoding(bytes, info, space)),
+        Format::Gif => Ok(gif::decoding(bytes, info, space)),
+        Format::WebP => webp::decoding(bytes, info, space),
+        Format::Bmp => Ok(bmp::decoding(bytes, info, space)),
+    }
+}
+
+/// Decodes a still, or the first frame of an animation. `info` is what its probe said, `decoding` what was told of
+/// this. Once `watch` says stop, what comes back, if anything, means nothing.
+pub(crate) fn decode(
+    bytes: &[u8],
+    info: &SourceInfo,
+    space: ColorSpace,
+    decoding: &Decoding,
+    limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<Decoded, Fault> {
     let decoded = match info.format {
-        Format::Jpeg => jpeg::decode(bytes, limits, watch)?,
-        Format::Png => png::decode(bytes, info, space, limits, watch)?,
-        Format::Gif => gif::decode(bytes, info, limits)?,
-        Format::WebP => webp::decode(bytes, info, limits)?,
-        Format::Bmp => bmp::decode(bytes, info, limits)?,
+        Format::Jpeg => jpeg::decode(bytes, decoding, limits, watch)?,
+        Format::Png => png::decode(bytes, info, space, watch)?,
+        Format::Gif => gif::decode(bytes, info)?,
+        Format::WebP => webp::decode(bytes, info)?,
+        Format::Bmp => bmp::decode(bytes, info)?,
     };
     // Each decoder has compared its size before it made a pixel.
     if decoded.frame.size() != info.size {
         return Err(Fault::other_size(info, decoded.frame.size()));
     }
     Ok(match &decoded.icc {
-        Some(icc) if space == ColorSpace::Srgb || !fits(icc, &decoded) => {
-            limits.check_memory(2 * decoded.frame.pixels().len() as u64)?;
-            Decoded {
-                frame: color::to_srgb(decoded.frame, icc),
-                icc: None,
-                ..decoded
-            }
-        }
+        Some(icc) if space == ColorSpace::Srgb || !fits(icc, &decoded) => Decoded {
+            frame: color::to_srgb(decoded.frame, icc),
+            icc: None,
+            ..decoded
+        },
         _ => decoded,
     })
 }

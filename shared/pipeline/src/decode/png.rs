@@ -11,25 +11,84 @@ use crate::color::{self, ColorSpace, Wide};
 use crate::density;
 use crate::error::Fault;
 use crate::format::Format;
-use crate::limits::Limits;
+use crate::memory::{CONVERSION_BYTES, Decoding, Gray, Memory, conversion};
 use crate::picture::Decoded;
 use crate::probe::info::SourceInfo;
-use crate::probe::png::used;
+use crate::probe::png::{INDEXED, used};
 
 /// Bytes that the decoder may take for itself: a row or two, and a color profile.
 const MAX_OWN_BYTES: usize = 64 << 20;
+/// Bytes that a byte of a profile unpacks to at most (RFC 1951: 258 bytes of two bits).
+const MAX_INFLATION: u64 = 1032;
+/// Bytes that XMP unpacks to at most; a limit of the decoder.
+const MAX_XMP_BYTES: u64 = 2 << 20;
+/// What the decoder takes whatever the picture: its window, its buffers, its tables.
+const DECODER_BYTES: u64 = 1 << 20;
+
+/// What [`decode`] takes.
+pub(super) fn decoding(bytes: &[u8], info: &SourceInfo, space: ColorSpace) -> Decoding {
+    let pixels = info.size.pixels();
+    let parts = used(bytes);
+    let (color, interlaced) = (parts.color, parts.interlaced);
+    // Transparency of one color becomes alpha, gray with alpha RGBA.
+    let channels = match color {
+        _ if info.has_alpha => 4,
+        0 => 1,
+        _ => 3,
+    };
+    let stored_channels = match color {
+        0 | 4 => 1 + u64::from(info.has_alpha),
+        _ => channels,
+    };
+    let stored = stored_channels * if info.bit_depth == 16 { 2 } else { 1 };
+    let frame_bytes = pixels * channels;
+    let stored_bytes = if interlaced { pixels * stored } else { 0 };
+    let profile = (parts.profile_bytes * MAX_INFLATION).min(MAX_OWN_BYTES as u64);
+    let xmp = match parts.xmp_bytes {
+        0 => 0,
+        bytes => bytes + MAX_XMP_BYTES,
+    };
+    let metadata_bytes = profile + parts.exif_bytes + xmp;
+    // A few rows as they are stored and unpacked, and as they are brought to sRGB.
+    let rows = u64::from(info.size.width) * stored * 32;
+    let mut memory = Memory::exactly(frame_bytes + stored_bytes)
+        // Each part as it is read, as it grows, and as it is handed on.
+        .and_perhaps(DECODER_BYTES + rows + 4 * metadata_bytes);
+    let converts = parts.profile_bytes > 0 && space == ColorSpace::Srgb;
+    if converts {
+        memory = memory.then(conversion(frame_bytes, pixels));
+    }
+    Decoding {
+        memory: memory.and_perhaps(if parts.describes_colors {
+            CONVERSION_BYTES
+        } else {
+            0
+        }),
+        frame_bytes: if converts {
+            frame_bytes.max(3 * pixels)
+        } else {
+            frame_bytes
+        },
+        metadata_bytes,
+        gray: match color {
+            0 | 4 => Gray::Yes,
+            INDEXED => Gray::Perhaps,
+            _ => Gray::No,
+        },
+        scans_are_counted: true,
+    }
+}
 
 pub(super) fn decode(
     bytes: &[u8],
     probed: &SourceInfo,
     wanted: ColorSpace,
-    limits: &Limits,
     watch: &dyn Watch,
 ) -> Result<Decoded, Fault> {
     let own_limits = png::Limits {
         bytes: MAX_OWN_BYTES,
     };
-    let mut decoder = Decoder::new_with_limits(Parts::new(used(bytes)), own_limits);
+    let mut decoder = Decoder::new_with_limits(Parts::new(used(bytes).parts), own_limits);
     decoder.set_transformations(Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(fault)?;
     let (color, depth) = reader.output_color_type();
@@ -72,7 +131,6 @@ pub(super) fn decode(
     }
     let len = size.pixels() * rows.layout().channels() as u64;
     let stored = reader.output_buffer_size().filter(|_| interlaced);
-    limits.check_memory(len + stored.unwrap_or(0) as u64)?;
     rows.pixels.reserve_exact(len as usize);
     if interlaced {
         let mut stored =

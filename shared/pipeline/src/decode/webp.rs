@@ -6,20 +6,46 @@ use codec_jpeg::Density;
 use image_webp::{DecodingError, WebPDecoder};
 use raster::{Frame, Layout, Size};
 
+use crate::color::ColorSpace;
 use crate::error::Fault;
 use crate::format::Format;
-use crate::limits::Limits;
+use crate::memory::{Decoding, Gray, Memory, conversion};
 use crate::picture::Decoded;
 use crate::probe::info::SourceInfo;
 use crate::probe::webp::Container;
 
+/// Buffers of the decoder.
+const DECODER_BYTES: u64 = 1 << 20;
+
+/// What [`decode`] takes.
+pub(super) fn decoding(
+    bytes: &[u8],
+    info: &SourceInfo,
+    space: ColorSpace,
+) -> Result<Decoding, Fault> {
+    let container = Container::read(bytes)?;
+    let pixels = info.size.pixels();
+    let metadata = [container.icc, container.exif, container.xmp];
+    let metadata = metadata.into_iter().flatten().map(|part| part.len() as u64);
+    // The file that the decoder is given grows to up to twice what it holds.
+    let file = 2 * bytes.len() as u64;
+    let mut memory = Memory::exactly(container.memory()).and_perhaps(DECODER_BYTES + file);
+    if container.icc.is_some() && space == ColorSpace::Srgb {
+        memory = memory.then(conversion(4 * pixels, pixels));
+    }
+    Ok(Decoding {
+        memory,
+        frame_bytes: 4 * pixels,
+        metadata_bytes: metadata.sum(),
+        gray: Gray::No,
+        scans_are_counted: true,
+    })
+}
+
 /// Decodes a file of nothing but the chunks that the probe found the first image in: the decoder has no other header to
 /// take a size from. It looks at no limit of its own, so its sizes are compared before it makes a pixel.
-///
-/// Cost: [`Container::memory`].
-pub(super) fn decode(bytes: &[u8], info: &SourceInfo, limits: &Limits) -> Result<Decoded, Fault> {
+pub(super) fn decode(bytes: &[u8], info: &SourceInfo) -> Result<Decoded, Fault> {
     let container = Container::read(bytes)?;
-    limits.check_memory(container.memory())?;
     let mut decoder = WebPDecoder::new(Cursor::new(container.first_image())).map_err(fault)?;
     let (width, height) = decoder.dimensions();
     let size = Size::new(width, height);

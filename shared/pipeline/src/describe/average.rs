@@ -3,9 +3,10 @@
 use raster::{Layout, Watch};
 
 use crate::color::ColorSpace;
-use crate::decode::decode;
 use crate::error::Error;
 use crate::limits::Limits;
+use crate::picture::Source;
+use crate::still::{decoded, plan_decoding};
 
 /// The mean of all pixels, red, green and blue, in sRGB values; transparent pixels count for as much as they show
 /// over white.
@@ -22,10 +23,10 @@ pub fn average_color(
 ) -> Result<[u8; 3], Error> {
     let object = |fault| Error::Source { index: 0, fault };
     let info = limits.accept(bytes).map_err(object)?;
+    let mut source = Source::new(0, bytes.clone(), info);
+    plan_decoding(&mut source, ColorSpace::Srgb, limits)?;
     watch.check()?;
-    let decoded = decode(bytes, &info, ColorSpace::Srgb, limits, watch);
-    watch.check()?;
-    let frame = decoded.map_err(object)?.frame;
+    let frame = decoded(&source, ColorSpace::Srgb, limits, watch)?.frame;
     let mut sums = [0_u64; 3];
     for pixel in frame.pixels().chunks_exact(frame.layout().channels()) {
         let rgb = match frame.layout() {

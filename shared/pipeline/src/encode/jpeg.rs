@@ -6,10 +6,54 @@ use raster::{Frame, Layout, Watch};
 use crate::color;
 use crate::error::{Error, jpeg_error};
 use crate::limits::{Limits, Options};
+use crate::memory::{Gray, Memory, Outline, conversion};
 use crate::picture::Decoded;
 
 /// What lies under transparent pixels of a format that has no alpha.
 pub(crate) const WHITE: [u8; 3] = [255; 3];
+
+/// What [`encode`] takes beside the picture, its result in it.
+pub(super) fn memory(
+    outline: &Outline,
+    process: Process,
+    quality: u8,
+    limits: &Limits,
+    options: &Options,
+) -> Memory {
+    let options = encode_options(process, quality, outline.frame_bytes, limits, options);
+    let bound = |gray| codec_jpeg::encode_memory(outline.size, gray, &options);
+    let memory = Memory {
+        least: bound(outline.gray != Gray::No).least_bytes,
+        most: bound(outline.gray == Gray::Yes).most_bytes,
+    };
+    if outline.metadata_bytes > codec_jpeg::MAX_ICC_BYTES as u64 {
+        // Its profile may not fit the segments.
+        let conversion = conversion(outline.frame_bytes, outline.size.pixels());
+        return memory.and_perhaps(conversion.most);
+    }
+    memory
+}
+
+/// How a picture is encoded while `held_bytes` of pixels are there.
+fn encode_options(
+    process: Process,
+    quality: u8,
+    held_bytes: u64,
+    limits: &Limits,
+    options: &Options,
+) -> EncodeOptions {
+    EncodeOptions {
+        quality,
+        process,
+        scans: options.scans,
+        sampling: options.sampling,
+        background: WHITE,
+        simd: options.simd,
+        threads: options.threads,
+        max_bytes: limits.max_memory_bytes.saturating_sub(held_bytes),
+        ..EncodeOptions::default()
+    }
+}
 
 /// What does not fit a JPEG's segments does not keep the picture from being one: EXIF is left out but for the
 /// orientation, XMP is left out, and pixels with such a profile become sRGB.
@@ -41,18 +85,11 @@ pub(super) fn encode(
     }
     let held = frame.pixels().len() as u64;
     let options = EncodeOptions {
-        quality,
-        process,
-        scans: options.scans,
-        sampling: options.sampling,
-        background: WHITE,
         icc,
         exif,
         xmp: xmp.filter(|xmp| xmp.len() <= codec_jpeg::MAX_XMP_BYTES),
         density,
-        simd: options.simd,
-        threads: options.threads,
-        max_bytes: limits.max_memory_bytes.saturating_sub(held),
+        ..encode_options(process, quality, held, limits, options)
     };
     codec_jpeg::encode(&frame, &options, watch).map_err(jpeg_error)
 }

@@ -8,6 +8,7 @@ use raster::Watch;
 
 use crate::error::Error;
 use crate::limits::{Limits, Options};
+use crate::memory::{Memory, Outline};
 use crate::picture::Decoded;
 
 /// What pixels are encoded as.
@@ -15,6 +16,25 @@ use crate::picture::Decoded;
 pub(crate) enum Target {
     Jpeg { process: Process, quality: u8 },
     Png,
+}
+
+/// What [`encode`] takes, picture and result in it.
+pub(crate) fn memory(
+    outline: &Outline,
+    target: Target,
+    limits: &Limits,
+    options: &Options,
+) -> Memory {
+    let held = outline.frame_bytes;
+    // What is embedded is there as it came, as it is written, and in a file that grows.
+    let embedded = 4 * outline.metadata_bytes;
+    let work = match target {
+        Target::Jpeg { process, quality } => {
+            jpeg::memory(outline, process, quality, limits, options)
+        }
+        Target::Png => png::memory(outline),
+    };
+    work.beside(held).and_perhaps(embedded)
 }
 
 /// Encodes a picture with its profile, its EXIF, its XMP and its density; `strip` leaves of EXIF only what turns the

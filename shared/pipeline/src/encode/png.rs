@@ -13,7 +13,18 @@ use crate::format::Format;
 
 /// The keyword of an XMP packet (PNG, 11.3.3.4).
 const XMP_KEYWORD: &str = "XML:com.adobe.xmp";
+use crate::memory::{Memory, Outline};
 use crate::picture::Decoded;
+
+/// What the compressor takes whatever the picture.
+const COMPRESSOR_BYTES: u64 = 1 << 20;
+
+/// What [`encode`] takes beside the picture, its result in it: rows that cannot be compressed are stored with a byte
+/// each, in a buffer that grows to up to twice what is in it, and so does the file that it is copied into.
+pub(super) fn memory(outline: &Outline) -> Memory {
+    let rows = outline.frame_bytes + u64::from(outline.size.height);
+    Memory::default().and_perhaps(4 * (rows + rows / 1000) + COMPRESSOR_BYTES)
+}
 
 pub(super) fn encode(decoded: Decoded, watch: &dyn Watch) -> Result<Vec<u8>, Error> {
     let Decoded {

@@ -60,7 +60,7 @@ fn is_palette(data: &[u8]) -> bool {
 }
 
 /// The color type of pixels that are indices into PLTE.
-const INDEXED: u8 = 3;
+pub(crate) const INDEXED: u8 = 3;
 
 /// Names and data of chunks, up to the first that is not whole. Checksums are left to the decoder.
 struct Chunks<'a>(&'a [u8]);
@@ -78,32 +78,64 @@ impl<'a> Iterator for Chunks<'a> {
     }
 }
 
+/// What of a file decoding takes.
+pub(crate) struct Used<'a> {
+    /// The file, but for the chunks that say nothing of the still picture.
+    pub(crate) parts: Vec<&'a [u8]>,
+    /// The color type of IHDR.
+    pub(crate) color: u8,
+    pub(crate) interlaced: bool,
+    /// Bytes of the chunks with a color profile, packed; with EXIF; with XMP.
+    pub(crate) profile_bytes: u64,
+    pub(crate) exif_bytes: u64,
+    pub(crate) xmp_bytes: u64,
+    /// True where colors are described without a profile.
+    pub(crate) describes_colors: bool,
+}
+
 /// The parts of a file that decoding takes: all of it but the chunks that say nothing of the still picture.
 ///
 /// The decoder refuses a file for a fault in a chunk of the animation or in a palette that is only suggested, which
 /// all viewers pass over (PNG, 13.1: "faults in ancillary chunks are not fatal"). What it does not see cannot stop it.
 /// What comes after the last whole chunk is left to it.
-pub(crate) fn used(bytes: &[u8]) -> Vec<&[u8]> {
-    let indexed = bytes.get(25) == Some(&INDEXED);
-    let (mut parts, mut from, mut to) = (Vec::new(), 0, 8.min(bytes.len()));
+pub(crate) fn used(bytes: &[u8]) -> Used<'_> {
+    let at = |index: usize| bytes.get(index).copied().unwrap_or_default();
+    let mut used = Used {
+        parts: Vec::new(),
+        color: at(25),
+        interlaced: at(28) != 0,
+        profile_bytes: 0,
+        exif_bytes: 0,
+        xmp_bytes: 0,
+        describes_colors: false,
+    };
+    let (mut from, mut to) = (0, 8.min(bytes.len()));
     let mut chunks = Chunks(&bytes[to..]);
     while let Some((name, data)) = chunks.next() {
         let end = bytes.len() - chunks.0.len();
+        let len = data.len() as u64;
         let is_used = match name {
-            b"PLTE" => indexed,
-            b"cHRM" | b"cICP" | b"eXIf" | b"gAMA" | b"iCCP" | b"pHYs" | b"sRGB" | b"tRNS" => true,
+            b"PLTE" => used.color == INDEXED,
             b"iTXt" => data.starts_with(XMP),
+            b"cHRM" | b"cICP" | b"eXIf" | b"gAMA" | b"iCCP" | b"pHYs" | b"sRGB" | b"tRNS" => true,
             // An upper-case letter: what is not known must be, and the decoder says so.
             _ => name[0].is_ascii_uppercase(),
         };
+        match name {
+            b"iCCP" => used.profile_bytes += len,
+            b"eXIf" => used.exif_bytes += len,
+            b"iTXt" if is_used => used.xmp_bytes += len,
+            b"cHRM" | b"cICP" | b"gAMA" => used.describes_colors = true,
+            _ => {}
+        }
         if !is_used {
-            parts.push(&bytes[from..to]);
+            used.parts.push(&bytes[from..to]);
             from = end;
         }
         to = end;
     }
-    parts.push(&bytes[from..]);
-    parts
+    used.parts.push(&bytes[from..]);
+    used
 }
 
 /// What the text chunk of an XMP packet begins with (PNG, 11.3.3.4; XMP part 3, 1.1.5).
