@@ -17,7 +17,7 @@ pub enum Error {
     /// The storage refused, to the service as a whole.
     #[error("the storage denied access to `{0}`")]
     Denied(ObjectKey),
-    /// A [`Precondition`], or `if_match`, did not hold.
+    /// A [`Precondition`](crate::Precondition), or `if_match`, did not hold.
     #[error("`{0}` is not in the state that the request asked for")]
     PreconditionFailed(ObjectKey),
     /// The range begins past the end.
