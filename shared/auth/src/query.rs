@@ -7,8 +7,8 @@ use percent_encoding::percent_decode;
 
 use crate::encoding::{escape, escape_name, unescape_form};
 
-/// What a processing parameter begins with (in any letter case; before `/`, `|`, `;`, `=` or its end): the verbs of rules, and two parameters that
-/// clients of COS sign in the same way.
+/// What a processing parameter begins with (in any letter case; before `/`, `|`, `;`, `=` or its end): the verbs of rules,
+/// and two parameters that clients of COS sign in the same way.
 pub const PROCESSING: [&str; 18] = [
     "imageMogr2",
     "imageView2",
