@@ -131,6 +131,12 @@ pub enum Error {
         /// What to do instead.
         way_out: &'static str,
     },
+    /// An object would grow past its bound.
+    #[error("the object would have more than the {limit} bytes to which one may grow by appends")]
+    AppendedTooLarge {
+        /// What is allowed.
+        limit: u64,
+    },
     /// The answer has more bytes than whatever stands in front lets through.
     #[error(
         "the answer is larger than the {limit} bytes that fit through this endpoint; {way_out}"
@@ -300,9 +306,9 @@ impl Error {
                 answer(S::BAD_REQUEST, "IncompleteBody")
             }
             Self::SlowBody => answer(S::BAD_REQUEST, "RequestTimeout"),
-            Self::EntityTooLarge { .. } | Self::AnswerTooLarge { .. } => {
-                answer(S::BAD_REQUEST, "EntityTooLarge")
-            }
+            Self::EntityTooLarge { .. }
+            | Self::AppendedTooLarge { .. }
+            | Self::AnswerTooLarge { .. } => answer(S::BAD_REQUEST, "EntityTooLarge"),
             Self::InvalidDigest(_) => answer(S::BAD_REQUEST, "InvalidDigest"),
             Self::BadDigest => answer(S::BAD_REQUEST, "BadDigest"),
             Self::MalformedXml(_) => answer(S::BAD_REQUEST, "MalformedXML"),

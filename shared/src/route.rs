@@ -18,7 +18,7 @@ use crate::authority::signature::refuse_uncovered;
 use crate::config::hosts::{self, Asked};
 use crate::error::Error;
 use crate::operations::trigger::{UploadError, Uploaded};
-use crate::operations::{download, list, multipart, object, process, trigger};
+use crate::operations::{copy, download, list, multipart, object, process, trigger};
 use crate::service::Service;
 use crate::storage::deadline::{within, within_until};
 use crate::wire::body::Body;
@@ -152,7 +152,9 @@ impl Service {
             Operation::PutObject => object::put(self, call).await,
             Operation::PutProcessed => process::put(self, call).await,
             Operation::PutPart(upload) => multipart::put_part(self, call, &upload).await,
-            Operation::Copy(source) => object::copy(self, call, source).await,
+            Operation::CopyPart(upload, source) => copy::part(self, call, &upload, source).await,
+            Operation::Append(position) => object::append(self, call, position).await,
+            Operation::Copy(source) => copy::object(self, call, source).await,
             Operation::ProcessStored => process::stored(self, call).await,
             Operation::CreateMultipart => multipart::create(self, call).await,
             Operation::CompleteMultipart(upload) => {

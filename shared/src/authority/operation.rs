@@ -4,7 +4,7 @@
 //! on a body or on a rule is judged where these are read: images, results, the keys of `POST ?delete`.
 
 use auth::policy::Action;
-use http::Method;
+use http::{HeaderValue, Method};
 use rules::QueryRule;
 
 use super::Authority;
@@ -13,7 +13,8 @@ use super::decide::Ask;
 use crate::error::Error;
 use crate::storage::UploadId;
 use crate::wire::names::{
-    CI_PROCESS, COPY_SOURCE, DELETE, IMAGE_PROCESS, PIC_OPERATIONS, PREFIX, UNSUPPORTED, UPLOADS,
+    APPEND, CI_PROCESS, COPY_SOURCE, DELETE, IMAGE_PROCESS, PIC_OPERATIONS, POSITION, PREFIX,
+    UNSUPPORTED, UPLOADS,
 };
 
 /// What a request asks for.
@@ -29,6 +30,8 @@ pub(crate) enum Operation<'c> {
     PutObject,
     PutProcessed,
     PutPart(UploadId),
+    CopyPart(UploadId, &'c str),
+    Append(u64),
     Copy(&'c str),
     ProcessStored,
     CreateMultipart,
@@ -65,7 +68,9 @@ impl<'c> Operation<'c> {
             ("PUT", true) => {
                 let with_operations = call.headers.contains_key(PIC_OPERATIONS);
                 match (call.upload_id(), call.headers.get(COPY_SOURCE)) {
-                    (Some(upload), _) => Self::PutPart(upload),
+                    // The body that comes with a copy is empty: taken for a part, it would be an empty one.
+                    (Some(upload), Some(source)) => Self::CopyPart(upload, source_text(source)?),
+                    (Some(upload), None) => Self::PutPart(upload),
                     (None, Some(_)) if with_operations => {
                         let text = format!(
                             "found {COPY_SOURCE} and Pic-Operations; a copy is processed by POST ?image_process"
@@ -73,19 +78,22 @@ impl<'c> Operation<'c> {
                         return Err(Error::InvalidArgument(text));
                     }
                     // The body that comes with a copy is empty: taken for a PUT, it would store an empty object.
-                    (None, Some(source)) => {
-                        let text = std::str::from_utf8(source.as_bytes());
-                        let wrong = || format!("{COPY_SOURCE}: expected UTF-8, found other bytes");
-                        Self::Copy(text.map_err(|_| Error::InvalidArgument(wrong()))?)
-                    }
+                    (None, Some(source)) => Self::Copy(source_text(source)?),
                     (None, None) if with_operations => Self::PutProcessed,
                     (None, None) => Self::PutObject,
                 }
             }
             ("POST", true) if call.asks_for(IMAGE_PROCESS) => Self::ProcessStored,
             ("POST", true) if call.asks_for(UPLOADS) => Self::CreateMultipart,
+            ("POST", true) if call.asks_for(APPEND) => {
+                let text = call.query.parameter(POSITION).unwrap_or_default();
+                let wrong = || format!("{POSITION}: expected a number of bytes, found `{text}`");
+                let position = text.parse();
+                Self::Append(position.map_err(|_| Error::InvalidArgument(wrong()))?)
+            }
             ("POST", true) => {
-                let text = "POST of this kind; POST takes ?image_process, ?uploads or ?uploadId=";
+                let text =
+                    "POST of this kind; POST takes ?image_process, ?uploads, ?uploadId= or ?append";
                 let other = || Error::NotSupported(text.to_owned());
                 Self::CompleteMultipart(call.upload_id().ok_or_else(other)?)
             }
@@ -101,6 +109,12 @@ impl<'c> Operation<'c> {
             (method, _) => return Err(Error::MethodNotAllowed(method.to_owned())),
         })
     }
+}
+
+/// What a copy source says.
+fn source_text(source: &HeaderValue) -> Result<&str, Error> {
+    let wrong = || format!("{COPY_SOURCE}: expected UTF-8, found other bytes");
+    std::str::from_utf8(source.as_bytes()).map_err(|_| Error::InvalidArgument(wrong()))
 }
 
 impl Authority {
@@ -138,14 +152,18 @@ impl Authority {
             Operation::ListParts(_) => object(Action::ListParts),
             Operation::PutObject | Operation::PutProcessed => object(Action::PutObject),
             Operation::PutPart(_) => object(Action::UploadPart),
-            Operation::Copy(source) => {
+            Operation::Append(_) => object(Action::AppendObject),
+            Operation::Copy(source) | Operation::CopyPart(_, source) => {
                 let source = self.copy_source(source)?;
                 let mut asks = vec![Ask::Object {
                     action: Action::GetObject,
                     bucket: source.bucket,
                     key: source.key,
                 }];
-                asks.extend(object(Action::PutObject)?);
+                asks.extend(object(match operation {
+                    Operation::CopyPart(..) => Action::UploadPart,
+                    _ => Action::PutObject,
+                })?);
                 Ok(asks)
             }
             Operation::ProcessStored if self.config.cloud_mode_needs_put_only => Ok(Vec::new()),

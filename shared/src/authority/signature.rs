@@ -13,8 +13,8 @@ use crate::config::hosts::Place;
 use crate::error::Error;
 use crate::escape;
 use crate::wire::names::{
-    CHOOSING, CI_PROCESS, CONTENT_MD5, COPY_SOURCE, DELETE, MOGR_AUTHORIZATION, MOGR_CLIENT,
-    MOGR_HOST, OTHERS, UNSUPPORTED,
+    CHOOSING, CI_PROCESS, CONTENT_MD5, COPY_RANGE, COPY_SOURCE, DELETE, MOGR_AUTHORIZATION,
+    MOGR_CLIENT, MOGR_HOST, OTHERS, UNSUPPORTED,
 };
 
 impl Authority {
@@ -61,11 +61,13 @@ impl Authority {
                 self.host_is_covered(&verified, raw_path, place)?;
                 let caller = Caller::Key { index, verified };
                 // What chooses the operation must be signed: a URL to put one object could otherwise be made to
-                // copy another.
-                if headers.contains_key(COPY_SOURCE) && !caller.covers_header(COPY_SOURCE) {
-                    return Err(Error::Denied(format!(
-                        "the signature does not cover {COPY_SOURCE}"
-                    )));
+                // copy another, or another range of it.
+                for name in [COPY_SOURCE, COPY_RANGE] {
+                    if headers.contains_key(name) && !caller.covers_header(name) {
+                        return Err(Error::Denied(format!(
+                            "the signature does not cover {name}"
+                        )));
+                    }
                 }
                 Ok(caller)
             }

@@ -345,6 +345,7 @@ fn check_limits(limits: &Limits) -> Result<(), Error> {
         ("side", limits.side.into(), 1, 65_535),
         ("memory_bytes", limits.memory_bytes, 1 << 20, 1 << 40),
         ("put_bytes", limits.put_bytes, 1, 5 << 30),
+        ("append_bytes", limits.append_bytes, 1, 5 << 30),
         ("deadline_seconds", limits.deadline_seconds, 1, 86_400),
         ("concurrency", limits.concurrency as u64, 1, 10_000),
         ("queue", limits.queue as u64, 0, 1_000_000),

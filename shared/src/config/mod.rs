@@ -139,6 +139,8 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// Bytes of a PUT that is stored as it is, or of one part.
     pub put_bytes: u64,
+    /// Bytes of an object that grows by appends.
+    pub append_bytes: u64,
     /// Seconds that the work of a request may take: the storage's part and the processing, but not the way of the answer.
     pub deadline_seconds: u64,
     /// Requests processed at once; more wait.
@@ -160,6 +162,7 @@ impl Default for Limits {
             side: 50_000,
             memory_bytes: pipeline::Limits::default().max_memory_bytes,
             put_bytes: 256 << 20,
+            append_bytes: 1 << 30,
             deadline_seconds: 25,
             concurrency: cores,
             queue: 64,
@@ -332,6 +335,7 @@ mod tests {
             ("pixels", 1, 65_535 * 65_535),
             ("side", 1, 65_535),
             ("put_bytes", 1, 5 << 30),
+            ("append_bytes", 1, 5 << 30),
             ("deadline_seconds", 1, 86_400),
             ("concurrency", 1, 10_000),
             ("queue", 0, 1_000_000),

@@ -1,6 +1,7 @@
 //! What the service does, a file each: every operation is a function over the [service](crate::Service) and a request that
 //! is already allowed.
 
+pub(crate) mod copy;
 pub(crate) mod download;
 pub(crate) mod list;
 pub(crate) mod make;

@@ -10,7 +10,7 @@ use crate::service::Service;
 use crate::storage::{self, ETag, Precondition, PutOptions, UploadId};
 use crate::wire::body::Body;
 use crate::wire::headers::{set, xml};
-use crate::wire::names::{COPY_SOURCE, CRC64, PART_NUMBER};
+use crate::wire::names::{CRC64, PART_NUMBER};
 use crate::wire::xml::{Element, Writer};
 use crate::work;
 
@@ -44,19 +44,7 @@ pub(crate) async fn put_part(
     upload: &UploadId,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
-    if call.headers.contains_key(COPY_SOURCE) {
-        return Err(Error::NotSupported(
-            "copying into a part of a multipart upload".to_owned(),
-        ));
-    }
-    let text = call.query.parameter(PART_NUMBER).unwrap_or_default();
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| (1..=10_000).contains(number))
-        .ok_or_else(|| {
-            Error::InvalidArgument(format!("partNumber: expected 1 to 10000, found `{text}`"))
-        })?;
+    let number = part_number(call)?;
     check_body(call).await?;
     let body = call.body.clone();
     let crc64 = work::run(move || Ok(storage::crc64(&body))).await?;
@@ -68,6 +56,17 @@ pub(crate) async fn put_part(
     set(response.headers_mut(), header::ETAG, etag.as_str());
     set(response.headers_mut(), CRC64, &crc64.to_string());
     Ok(response)
+}
+
+/// Which part the request means.
+pub(crate) fn part_number(call: &Call) -> Result<u32, Error> {
+    let text = call.query.parameter(PART_NUMBER).unwrap_or_default();
+    text.parse()
+        .ok()
+        .filter(|number| (1..=10_000).contains(number))
+        .ok_or_else(|| {
+            Error::InvalidArgument(format!("partNumber: expected 1 to 10000, found `{text}`"))
+        })
 }
 
 /// `DELETE /<key>?uploadId=ID`.

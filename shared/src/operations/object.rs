@@ -2,25 +2,22 @@
 
 use std::ops::Range;
 
-use http::header::{self, HeaderMap};
+use http::header;
 use http::{Response, StatusCode};
 
 use crate::authority::call::{Call, response_overrides};
-use crate::authority::images::SourceName;
 use crate::error::Error;
-use crate::operations::list::{MOST_KEYS, iso8601};
+use crate::operations::list::MOST_KEYS;
 use crate::operations::request::{check_body, put_options};
 use crate::service::Service;
 use crate::storage::{
-    self, ByteRange, ByteStream, GetOptions, Object, ObjectInfo, ObjectKey, PutOptions,
+    self, AppendOptions, ByteRange, ByteStream, GetOptions, Object, ObjectInfo, ObjectKey,
+    Precondition, PutOptions,
 };
 use crate::wire::body::Body;
 use crate::wire::conditions::{self, Verdict};
 use crate::wire::headers::{content_type, describe, set, tell_stored, xml};
-use crate::wire::names::{
-    CONTENT_MD5, COPY_IF_MATCH, COPY_IF_MODIFIED_SINCE, COPY_IF_NONE_MATCH,
-    COPY_IF_UNMODIFIED_SINCE, METADATA_DIRECTIVE,
-};
+use crate::wire::names::{CONTENT_MD5, NEXT_POSITION};
 use crate::wire::xml::{Element, Writer};
 
 /// How often a conditional GET is tried that a PUT came before.
@@ -242,95 +239,42 @@ pub(crate) async fn delete_many(service: &Service, call: &Call) -> Result<Respon
     Ok(xml(answer))
 }
 
-/// `PUT /<key>` with `x-cos-copy-source`.
-pub(crate) async fn copy(
+/// `POST /<key>?append&position=N`.
+pub(crate) async fn append(
     service: &Service,
     call: &Call,
-    source: &str,
+    position: u64,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
-    let SourceName {
-        bucket: from,
-        key: from_key,
-        version,
-    } = service.authority.copy_source(source)?;
-    let options = put_options(&call.headers)?;
-    let replace = match call.header(METADATA_DIRECTIVE) {
-        None | Some("Copy" | "COPY") => false,
-        Some("Replaced" | "REPLACED" | "Replace" | "REPLACE") => true,
-        Some(other) => {
-            let text = format!("{METADATA_DIRECTIVE}: expected Copy or Replaced, found `{other}`");
-            return Err(Error::InvalidArgument(text));
-        }
+    let PutOptions {
+        attributes,
+        precondition,
+    } = put_options(&call.headers)?;
+    if precondition != Precondition::None {
+        let text = "x-cos-forbid-overwrite, If-None-Match and If-Match with ?append; the position says what is there";
+        return Err(Error::NotSupported(text.to_owned()));
+    }
+    check_body(call).await?;
+    let options = AppendOptions {
+        attributes,
+        max_bytes: service.authority.config.limits.append_bytes,
     };
-    let info = service
-        .storage(from)
-        .head(&from_key, version.as_ref())
-        .await?;
-    let mut conditional = HeaderMap::new();
-    for (ours, plain) in [
-        (COPY_IF_MATCH, header::IF_MATCH),
-        (COPY_IF_NONE_MATCH, header::IF_NONE_MATCH),
-        (COPY_IF_MODIFIED_SINCE, header::IF_MODIFIED_SINCE),
-        (COPY_IF_UNMODIFIED_SINCE, header::IF_UNMODIFIED_SINCE),
-    ] {
-        if let Some(value) = call.headers.get(ours) {
-            conditional.insert(plain, value.clone());
-        }
-    }
-    if conditions::evaluate(&conditional, &info.etag, info.last_modified) != Verdict::Proceed {
-        return Err(Error::PreconditionFailed);
-    }
-    let stored = if from == call.place.bucket {
-        if from_key == key && !replace {
-            let text =
-                "an object can be copied onto itself only with x-cos-metadata-directive: Replaced";
-            return Err(Error::InvalidArgument(text.to_owned()));
-        }
-        let attributes = replace.then_some(options.attributes);
-        service
-            .storage(from)
-            .copy(
-                &from_key,
-                version.as_ref(),
-                &key,
-                attributes,
-                options.precondition,
-            )
-            .await?
-    } else {
-        let get = GetOptions {
-            version,
-            // What was weighed is what is copied.
-            if_match: (!conditional.is_empty()).then_some(info.etag),
-            ..GetOptions::default()
-        };
-        let object = service.storage(from).get(&from_key, get).await?;
-        let bytes = object
-            .body
-            .collect(service.authority.config.limits.put_bytes)
-            .await?;
-        let put = PutOptions {
-            attributes: if replace {
-                options.attributes
-            } else {
-                object.info.attributes
-            },
-            precondition: options.precondition,
-        };
-        service
-            .storage(call.place.bucket)
-            .put(&key, bytes, put)
-            .await?
-    };
-    let mut answer = Writer::new("CopyObjectResult");
-    answer
-        .leaf("ETag", &stored.etag)
-        .leaf("LastModified", iso8601(stored.last_modified));
-    if let Some(crc64) = stored.crc64 {
-        answer.leaf("CRC64", crc64);
-    }
-    Ok(xml(answer))
+    let appended = service
+        .storage(call.place.bucket)
+        .append(&key, position, call.body.clone(), options)
+        .await;
+    let info = appended.map_err(|error| match error {
+        storage::Error::TooManyBytes { limit } => Error::AppendedTooLarge { limit },
+        error => error.into(),
+    })?;
+    let mut response = Response::new(Body::Empty);
+    tell_stored(response.headers_mut(), &info);
+    set(
+        response.headers_mut(),
+        NEXT_POSITION,
+        &info.size.to_string(),
+    );
+    Ok(response)
 }
 
 fn content_range(range: &Range<u64>, size: u64) -> String {

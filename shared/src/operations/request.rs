@@ -9,7 +9,8 @@ use crate::authority::call::Call;
 use crate::error::Error;
 use crate::storage::{self, Attributes, ETag, Precondition, PutOptions};
 use crate::wire::names::{
-    ACL, CONTENT_MD5, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, TAGGING,
+    ACL, CONTENT_MD5, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, STORAGE_CLASS,
+    TAGGING,
 };
 use crate::work;
 
@@ -33,6 +34,7 @@ pub(crate) fn put_options(headers: &HeaderMap) -> Result<PutOptions, Error> {
         content_encoding: text(&header::CONTENT_ENCODING)?.filter(|coding| coding != "aws-chunked"),
         content_language: text(&header::CONTENT_LANGUAGE)?,
         expires: text(&header::EXPIRES)?,
+        storage_class: text(&STORAGE_CLASS)?,
         ..Attributes::default()
     };
     let mut bytes = 0;

@@ -5,7 +5,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::storage::ObjectInfo;
 use crate::wire::body::Body;
-use crate::wire::names::{CRC64, META, OBJECT_VERSION};
+use crate::wire::names::{CRC64, META, NEXT_POSITION, OBJECT_TYPE, OBJECT_VERSION, STORAGE_CLASS};
 use crate::wire::xml::Writer;
 
 /// An XML answer.
@@ -63,6 +63,15 @@ pub(crate) fn describe(headers: &mut HeaderMap, info: &ObjectInfo) {
         if let Ok(name) = HeaderName::try_from(format!("{META}{name}")) {
             set(headers, name, value);
         }
+    }
+    // COS says nothing of STANDARD.
+    let class = attributes.storage_class.as_deref();
+    if let Some(class) = class.filter(|class| *class != "STANDARD") {
+        set(headers, STORAGE_CLASS, class);
+    }
+    if info.appendable {
+        set(headers, OBJECT_TYPE, "appendable");
+        set(headers, NEXT_POSITION, &info.size.to_string());
     }
     set(headers, header::ACCEPT_RANGES, "bytes");
     set(

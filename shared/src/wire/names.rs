@@ -14,11 +14,19 @@ pub const CRC64: HeaderName = HeaderName::from_static("x-cos-hash-crc64ecma");
 pub const OBJECT_VERSION: HeaderName = HeaderName::from_static("x-cos-version-id");
 /// `true` where an object that is there already must stay.
 pub const FORBID_OVERWRITE: HeaderName = HeaderName::from_static("x-cos-forbid-overwrite");
+/// The storage class of an object.
+pub const STORAGE_CLASS: HeaderName = HeaderName::from_static("x-cos-storage-class");
+/// `appendable` for an object that was begun by an append.
+pub const OBJECT_TYPE: HeaderName = HeaderName::from_static("x-cos-object-type");
+/// Where the next append to an object has to begin.
+pub const NEXT_POSITION: HeaderName = HeaderName::from_static("x-cos-next-append-position");
 /// What names of user metadata begin with.
 pub const META: &str = "x-cos-meta-";
 
 /// Names the source of a copy.
 pub const COPY_SOURCE: &str = "x-cos-copy-source";
+/// Which bytes of its source are copied into a part.
+pub const COPY_RANGE: &str = "x-cos-copy-source-range";
 /// Whether a copy keeps the metadata of its source.
 pub const METADATA_DIRECTIVE: &str = "x-cos-metadata-directive";
 /// `If-Match` of the source of a copy.
@@ -62,11 +70,15 @@ pub const DELETE: &str = "delete";
 pub const CONTENT_MD5: &str = "content-md5";
 /// Runs the rules of `Pic-Operations` on a stored object.
 pub const IMAGE_PROCESS: &str = "image_process";
+/// Lengthens an object.
+pub const APPEND: &str = "append";
+/// Where an append begins: the bytes that the object has.
+pub const POSITION: &str = "position";
 /// What the keys of a list begin with.
 pub const PREFIX: &str = "prefix";
 
 /// Parameters that choose what is done: a signature must cover them.
-pub const CHOOSING: [&str; 7] = [
+pub const CHOOSING: [&str; 9] = [
     VERSION_ID,
     UPLOAD_ID,
     PART_NUMBER,
@@ -74,6 +86,8 @@ pub const CHOOSING: [&str; 7] = [
     DELETE,
     IMAGE_PROCESS,
     PREFIX,
+    APPEND,
+    POSITION,
 ];
 
 /// What ends the common part of several keys of a list.
@@ -130,7 +144,7 @@ pub const OTHERS: [&str; 15] = [
 pub const CI_PROCESS: &str = "ci-process";
 
 /// What parts of the COS API are called in a query that this service does not have.
-pub const UNSUPPORTED: [&str; 19] = [
+pub const UNSUPPORTED: [&str; 18] = [
     "acl",
     "cors",
     "lifecycle",
@@ -146,7 +160,6 @@ pub const UNSUPPORTED: [&str; 19] = [
     "style",
     "restore",
     "select",
-    "append",
     "replication",
     "domain",
     "retention",

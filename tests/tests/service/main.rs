@@ -3,6 +3,7 @@
 mod animate;
 mod authority;
 mod bounds;
+mod copies;
 mod coverage;
 mod deadline;
 mod explain;

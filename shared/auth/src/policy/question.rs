@@ -7,6 +7,7 @@ use std::{fmt, net::IpAddr};
 #[allow(missing_docs)] // The names are COS's own.
 pub enum Action {
     AbortMultipartUpload,
+    AppendObject,
     CompleteMultipartUpload,
     DeleteMultipleObjects,
     DeleteObject,
@@ -25,8 +26,9 @@ pub enum Action {
 
 impl Action {
     /// Every action, in the order of their names.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AbortMultipartUpload,
+        Self::AppendObject,
         Self::CompleteMultipartUpload,
         Self::DeleteMultipleObjects,
         Self::DeleteObject,
@@ -47,6 +49,7 @@ impl Action {
     pub fn name(self) -> &'static str {
         match self {
             Self::AbortMultipartUpload => "cos:AbortMultipartUpload",
+            Self::AppendObject => "cos:AppendObject",
             Self::CompleteMultipartUpload => "cos:CompleteMultipartUpload",
             Self::DeleteMultipleObjects => "cos:DeleteMultipleObjects",
             Self::DeleteObject => "cos:DeleteObject",
