@@ -467,8 +467,9 @@ fn nonsense_is_refused_and_does_no_harm() {
     client.write(format!(
         "PUT /half HTTP/1.1\r\n{HOST}Content-Length: 100\r\n\r\nhalf"
     ));
-    drop(client);
-    std::thread::sleep(Duration::from_millis(100));
+    client.stream.shutdown(std::net::Shutdown::Write).unwrap();
+    client.read(true).is_error(400, "IncompleteBody");
+    assert!(client.is_closed());
     server.send(get("/half")).is_error(404, "NoSuchKey");
 }
 
@@ -524,7 +525,10 @@ fn a_reader_that_stalls_is_cut_off() {
     // More answers than the buffers of both ends hold, and none of them read.
     let mut client = server.connect();
     client.write(get("/large").repeat(40));
-    std::thread::sleep(Duration::from_millis(2500));
+    // Nothing is read until the server has given up, which only a write can tell; each is a byte of a further request.
+    while client.stream.write_all(b"G").is_ok() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let mut received = 0;
     let mut bytes = vec![0; 1 << 20];
     while let Ok(count @ 1..) = client.stream.read(&mut bytes) {
@@ -537,12 +541,16 @@ fn a_reader_that_stalls_is_cut_off() {
 fn bodies_in_memory_are_bounded() {
     let server = Server::start();
     // Each holds what it announces; four of the greatest size are held at once.
-    let request = |n| format!("PUT /{n} HTTP/1.1\r\n{HOST}Content-Length: 1000000\r\n\r\nx");
+    let request = |n| {
+        format!(
+            "PUT /{n} HTTP/1.1\r\n{HOST}Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n"
+        )
+    };
     let mut clients: Vec<Client> = (0..4).map(|_| server.connect()).collect();
     for (n, client) in clients.iter_mut().enumerate() {
-        client.write(request(n));
+        assert_eq!(client.send(request(n)).status, 100, "it holds its room");
+        client.write("x");
     }
-    std::thread::sleep(Duration::from_millis(500));
     let answer = server.send(request(4));
     answer.is_error(503, "SlowDown");
     assert_eq!(answer.header("retry-after"), Some("2"));
@@ -561,12 +569,13 @@ fn bodies_in_memory_are_bounded() {
 fn what_is_under_way_is_answered_before_the_end() {
     let mut server = Server::start();
     let mut busy = server.connect();
-    busy.write(format!(
-        "PUT /late HTTP/1.1\r\n{HOST}Content-Length: 10\r\n\r\n12345"
+    let begun = busy.send(format!(
+        "PUT /late HTTP/1.1\r\n{HOST}Expect: 100-continue\r\nContent-Length: 10\r\n\r\n"
     ));
+    assert_eq!(begun.status, 100, "it is under way");
+    busy.write("12345");
     let mut idle = server.connect();
     idle.send(get("/none"));
-    std::thread::sleep(Duration::from_millis(200));
     drop(server.stop.take());
     assert!(
         idle.is_closed(),
