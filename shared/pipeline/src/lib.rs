@@ -32,7 +32,7 @@ pub use describe::average::average_color;
 pub use error::{Error, Fault};
 pub use format::Format;
 pub use limits::{Limits, Options};
-pub use plan::{Plan, check};
+pub use plan::{Plan, check, geometry};
 pub use prepare::prepare;
 pub use probe::info::SourceInfo;
 pub use probe::probe;

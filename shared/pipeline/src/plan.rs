@@ -1,5 +1,7 @@
 //! A rule resolved on its sources: what is done, what comes out, and what it takes of memory. Nothing is decoded for it.
 
+pub mod geometry;
+
 use bytes::Bytes;
 use codec_jpeg::Metadata;
 use rules::{Role, Rule};
