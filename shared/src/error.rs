@@ -7,6 +7,7 @@ use raster::Stopped;
 use crate::config::hosts;
 use crate::storage;
 use crate::storage::{BadKey, ObjectKey};
+use crate::wire::incoming::Broken;
 use crate::wire::{pic_operations, xml};
 
 /// Why a request was not answered as it asked.
@@ -408,6 +409,15 @@ fn pipeline_answer(error: &pipeline::Error) -> Answer {
         }
         P::Output(_) | P::SourceCount { .. } | P::Encoder { .. } => {
             answer(StatusCode::INTERNAL_SERVER_ERROR, "InternalError")
+        }
+    }
+}
+
+impl From<Broken> for Error {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Slow => Self::SlowBody,
+            Broken::Off => Self::BrokenBody,
         }
     }
 }

@@ -5,11 +5,9 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::time::Instant;
 
 use auth::explain::Pasted;
 use auth::policy::{Action, Decision};
-use bytes::Bytes;
 use http::{Method, header};
 use percent_encoding::{CONTROLS, percent_encode};
 use rules::{NamedImage, Rule};
@@ -22,7 +20,7 @@ use crate::authority::{Authority, cors};
 use crate::config::Config;
 use crate::config::hosts::{self, Asked, Place};
 use crate::error::Error;
-use crate::operations::request;
+use crate::operations::{object, request};
 use crate::wire::names::PIC_OPERATIONS;
 use crate::wire::pic_operations::PicOperations;
 
@@ -181,14 +179,11 @@ fn explain_request(
         raw_query,
         query,
         headers: headers.clone(),
-        body: Bytes::new(),
         front,
         host,
         place,
         caller,
         now,
-        // Nothing of it is carried out.
-        deadline: Instant::now(),
     };
     told.take(refuse_uncovered(&call));
     if let Some(operation) = told.take(Operation::of(&call)) {
@@ -253,6 +248,7 @@ fn explain_operation(
             explain_results(authority, told, call, operation);
         }
         Operation::DeleteObjects => {
+            told.take(object::announces_digest(call));
             told.line("policy", "each key of the body is judged by itself");
         }
         _ => {}

@@ -10,7 +10,7 @@
 //! - [`config`]: one TOML, read once and refused early, and the table of its buckets.
 //! - [`wire`]: what stands on the wire: names, documents, headers and bodies of the protocol.
 //!
-//! Beside these, `service.rs` has what operations share, `answer.rs` what all answers have in common, and `error.rs` the
+//! Beside these, `service.rs` has what operations share, `memory.rs` counts what requests keep in memory, `answer.rs` what all answers have in common, and `error.rs` the
 //! status and code of every failure.
 
 mod answer;
@@ -20,6 +20,7 @@ pub mod config;
 mod error;
 pub mod escape;
 mod explain;
+mod memory;
 mod operations;
 mod results;
 mod route;
@@ -40,3 +41,4 @@ pub use rules;
 pub use service::Service;
 pub use storage;
 pub use wire::body::Body;
+pub use wire::incoming::{Broken, Incoming};

@@ -4,7 +4,6 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{HeaderMap, Method, Request, Response, header};
 
@@ -22,6 +21,7 @@ use crate::operations::{copy, download, list, multipart, object, process, trigge
 use crate::service::Service;
 use crate::storage::deadline::{within, within_until};
 use crate::wire::body::Body;
+use crate::wire::incoming::Incoming;
 use crate::work::{self, Timer};
 
 /// The one host of a request. Were there two, this service could take the one and a front before it the other.
@@ -48,19 +48,20 @@ impl Service {
     /// Answers any request.
     ///
     /// The URI is a path and query in which every byte that cannot stand in one is percent-escaped, and nothing
-    /// else is changed; headers are as the client sent them; a [`Front`] may be among the extensions.
-    pub async fn answer(&self, request: Request<Bytes>) -> Response<Body> {
-        self.respond(request, Part::All).await
+    /// else is changed; headers are as the client sent them; a [`Front`] may be among the extensions. Nothing
+    /// of the body is asked for before the head is judged, and nothing of one that the request needs not.
+    pub async fn answer(&self, request: Request<impl Into<Incoming>>) -> Response<Body> {
+        self.respond(request.map(Into::into), Part::All).await
     }
 
     /// Answers GET and HEAD (and OPTIONS): objects as they are, or processed.
-    pub async fn download(&self, request: Request<Bytes>) -> Response<Body> {
-        self.respond(request, Part::Download).await
+    pub async fn download(&self, request: Request<impl Into<Incoming>>) -> Response<Body> {
+        self.respond(request.map(Into::into), Part::Download).await
     }
 
     /// Answers PUT, POST, DELETE and OPTIONS: uploads, stored processing and the object API.
-    pub async fn process(&self, request: Request<Bytes>) -> Response<Body> {
-        self.respond(request, Part::Process).await
+    pub async fn process(&self, request: Request<impl Into<Incoming>>) -> Response<Body> {
+        self.respond(request.map(Into::into), Part::Process).await
     }
 
     /// Answers a request that the host cannot hand over, or cannot answer as the service did; it is logged like any other.
@@ -68,7 +69,7 @@ impl Service {
         finish(Some(&self.authority.config), &seen.into(), Err(error))
     }
 
-    async fn respond(&self, request: Request<Bytes>, part: Part) -> Response<Body> {
+    async fn respond(&self, request: Request<Incoming>, part: Part) -> Response<Body> {
         let seen = Seen::from(&request);
         let routed = AssertUnwindSafe(self.route(request, part))
             .catch_unwind()
@@ -77,7 +78,7 @@ impl Service {
         finish(Some(&self.authority.config), &seen, result)
     }
 
-    async fn route(&self, request: Request<Bytes>, part: Part) -> Result<Response<Body>, Error> {
+    async fn route(&self, request: Request<Incoming>, part: Part) -> Result<Response<Body>, Error> {
         let (mut parts, body) = request.into_parts();
         let mut front = parts.extensions.remove::<Front>().unwrap_or_default();
         self.authority.believe_front(&mut parts.headers, &mut front);
@@ -93,20 +94,12 @@ impl Service {
         if !allowed {
             return Err(Error::MethodNotAllowed(parts.method.to_string()));
         }
-        if body.len() as u64 > self.authority.config.limits.put_bytes {
-            return Err(Error::EntityTooLarge {
-                limit: self.authority.config.limits.put_bytes,
-                way_out: "upload it in parts",
-            });
-        }
         let host = one_host(&parts.headers)?.to_owned();
         let raw_path = parts.uri.path();
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
         let place = hosts::find(&self.authority.config, &host, raw_path, Asked::ByRequest)
             .map_err(Error::NoBucket)?;
         let now = now();
-        let end = front.deadline;
-        let deadline = work::deadline(self.authority.config.limits.deadline_seconds, end);
         let caller = self.authority.authenticate(
             &parts.method,
             raw_path,
@@ -123,20 +116,19 @@ impl Service {
             raw_query,
             query,
             headers: parts.headers,
-            body,
             front,
             host,
             place,
             caller,
             now,
-            deadline,
         };
         refuse_uncovered(&call)?;
-        within_until(deadline, end, self.operate(&call)).await
+        let work = Box::pin(self.operate(&call, body));
+        self.within(&call, work).await
     }
 
     /// Carries out what the request asks for, once its caller is allowed to.
-    async fn operate(&self, call: &Call) -> Result<Response<Body>, Error> {
+    async fn operate(&self, call: &Call, body: Incoming) -> Result<Response<Body>, Error> {
         let operation = Operation::of(call)?;
         self.authority.allow(
             &Who::of_request(call),
@@ -149,20 +141,20 @@ impl Service {
             Operation::ListObjects => list::objects(self, call).await,
             Operation::ListMultipart => list::multipart_uploads(self, call).await,
             Operation::ListParts(upload) => list::parts(self, call, &upload).await,
-            Operation::PutObject => object::put(self, call).await,
-            Operation::PutProcessed => process::put(self, call).await,
-            Operation::PutPart(upload) => multipart::put_part(self, call, &upload).await,
+            Operation::PutObject => object::put(self, call, body).await,
+            Operation::PutProcessed => process::put(self, call, body).await,
+            Operation::PutPart(upload) => multipart::put_part(self, call, &upload, body).await,
             Operation::CopyPart(upload, source) => copy::part(self, call, &upload, source).await,
-            Operation::Append(position) => object::append(self, call, position).await,
+            Operation::Append(position) => object::append(self, call, position, body).await,
             Operation::Copy(source) => copy::object(self, call, source).await,
             Operation::ProcessStored => process::stored(self, call).await,
             Operation::CreateMultipart => multipart::create(self, call).await,
             Operation::CompleteMultipart(upload) => {
-                process::complete_multipart(self, call, &upload).await
+                process::complete_multipart(self, call, &upload, body).await
             }
             Operation::AbortMultipart(upload) => multipart::abort(self, call, &upload).await,
             Operation::DeleteObject => object::delete(self, call).await,
-            Operation::DeleteObjects => object::delete_many(self, call).await,
+            Operation::DeleteObjects => object::delete_many(self, call, body).await,
         }
     }
 

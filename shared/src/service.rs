@@ -1,19 +1,30 @@
 //! What all operations share: what decides, the storages of the buckets, and the gate before the work.
 
+use std::future::Future;
 use std::sync::Arc;
 
+use crate::authority::call::Call;
 use crate::authority::{Authority, warnings};
 use crate::causes;
 use crate::config::{self, Config};
 use crate::error::Error;
+use crate::memory::Memory;
+use crate::storage::deadline::within_until;
 use crate::storage::{self, Storage};
-use crate::work::Gate;
+use crate::work::{self, Gate};
+
+/// The most bytes of a document that a client sends: a list of 1,000 keys to delete, or of 10,000 parts to join.
+pub(crate) const DOCUMENT_BYTES: u64 = 2 << 20;
+/// Bodies of requests in memory at once, as a multiple of the longest that is allowed.
+const BODIES: u64 = 4;
 
 /// The three modes over the configured buckets.
 pub struct Service {
     pub(crate) authority: Authority,
     storages: Vec<Arc<dyn Storage>>,
     pub(crate) gate: Gate,
+    /// What bodies of requests may take.
+    pub(crate) bodies: Arc<Memory>,
 }
 
 impl Service {
@@ -39,11 +50,20 @@ impl Service {
         for warning in warnings(&config) {
             tracing::warn!("{warning}");
         }
+        let room = config.limits.put_bytes.saturating_mul(BODIES);
+        let room = room.max(2 * DOCUMENT_BYTES);
+        // Where nothing is signed nobody is to be kept in.
+        let unsigned = if config.keys.is_empty() {
+            room
+        } else {
+            room / 2
+        };
         let gate = Gate::new(config.limits.concurrency, config.limits.queue);
         Ok(Self {
             authority: Authority::new(config),
             storages,
             gate,
+            bodies: Arc::new(Memory::new(room, unsigned)),
         })
     }
 
@@ -54,6 +74,14 @@ impl Service {
 
     pub(crate) fn storage(&self, bucket: usize) -> &Arc<dyn Storage> {
         &self.storages[bucket]
+    }
+
+    /// Carries out what a request asks for; its time begins now. Where the request has a body, the time begins anew when that
+    /// has come: how long it takes to is the client's affair.
+    pub(crate) async fn within<F: Future>(&self, call: &Call, work: F) -> F::Output {
+        let end = call.front.deadline;
+        let deadline = work::deadline(self.authority.config.limits.deadline_seconds, end);
+        within_until(deadline, end, work).await
     }
 
     /// Turns a stop at the deadline into the error that says how many seconds were allowed.

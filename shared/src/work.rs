@@ -103,6 +103,11 @@ impl Timer {
         }
     }
 
+    /// Of the work at hand, until its deadline.
+    pub(crate) fn of_work() -> Self {
+        Self::new(storage::deadline::current())
+    }
+
     /// Cancels the work when dropped.
     pub(crate) fn guard(&self) -> Guard {
         Guard(Arc::clone(&self.cancelled))

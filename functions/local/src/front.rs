@@ -1,6 +1,8 @@
 //! The HTTP front of the local host: connections in, requests to the service, answers out.
 
+mod body;
 mod connections;
+mod pace;
 mod spelling;
 mod stream;
 mod target;
@@ -12,35 +14,28 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderValue};
 use http::uri::{PathAndQuery, Uri};
 use http::{Extensions, Request, Response, Version};
-use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::BodyExt;
+use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use shared::{Body, Error, Front, Service, storage};
 use tokio::net::TcpListener;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::connections::{Busy, Connections};
+use self::pace::Rate;
 use self::stream::Stream;
 
 /// Connections at once; one more ends one of them.
 const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of a request's line and headers. A rule of 20 frames takes 2 kB, five of them in a header ten.
 const MAX_HEAD: usize = 256 * 1024;
-/// Bytes of a body for which it may take a second more than [`Patience::stall`].
-const SLOWEST: u64 = 8 * 1024;
-/// Bytes of request bodies in memory at once, as a multiple of the longest body that is allowed.
-const BODIES: u64 = 4;
-/// Bytes of a body that are counted at once.
-const UNIT: u64 = 64 * 1024;
 
 /// Clients that write only the first chunk of a chunked body to a file, and take it for whole: theirs come with a length.
 /// (`streambody.py` of version 1.9.44 reads from a new iterator each time, and the first one closes the connection.)
@@ -51,7 +46,7 @@ const NO_CHUNKS: &str = "cos-python-sdk";
 pub struct Patience {
     /// For a request's head to come, and for the next request on a connection.
     pub head: Duration,
-    /// For the next bytes of a body, and for a client to take the next bytes of an answer.
+    /// For a client that sends a body, or takes an answer, to do so at the least rate of `limits.least_rate` on the whole.
     pub stall: Duration,
     /// For requests under way to be answered when the server stops.
     pub grace: Duration,
@@ -80,8 +75,6 @@ pub struct Server {
 #[derive(Clone)]
 struct Host {
     service: Arc<Service>,
-    /// Units of memory that request bodies may still take.
-    memory: Arc<Semaphore>,
     /// How answers spell the names of their headers.
     spelling: Extensions,
 }
@@ -94,22 +87,22 @@ impl Server {
     /// What the system says, for example that the port is taken.
     pub async fn bind(address: SocketAddr, service: Arc<Service>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let units = service.config().limits.put_bytes.div_ceil(UNIT) * BODIES;
-        let units = usize::try_from(units).unwrap_or(usize::MAX);
-        let memory = Arc::new(Semaphore::new(units.clamp(1, Semaphore::MAX_PERMITS)));
+        let stall = Duration::from_secs(service.config().limits.least_rate_seconds);
         Ok(Self {
             listener,
             host: Host {
                 service,
-                memory,
                 spelling: spelling::extensions().await,
             },
-            patience: Patience::default(),
+            patience: Patience {
+                stall,
+                ..Patience::default()
+            },
             max_connections: MAX_CONNECTIONS,
         })
     }
 
-    /// The same, with other times to wait than the usual half minute.
+    /// The same, with other times to wait than the usual half minute and what `limits.least_rate_seconds` says.
     #[must_use]
     pub fn with_patience(self, patience: Patience) -> Self {
         Self { patience, ..self }
@@ -142,6 +135,10 @@ impl Server {
             patience,
             max_connections,
         } = self;
+        let rate = Rate {
+            bytes_per_second: host.service.config().limits.least_rate,
+            over: patience.stall.max(Duration::from_millis(1)),
+        };
         let graceful = GracefulShutdown::new();
         let connections = Connections::new(max_connections);
         let mut stop = std::pin::pin!(stop);
@@ -167,7 +164,7 @@ impl Server {
             };
             // Answers are written whole; waiting to fill a packet only delays their last one.
             let _ = stream.set_nodelay(true);
-            let io = TokioIo::new(Stream::new(stream, patience.stall));
+            let io = TokioIo::new(Stream::new(stream, rate));
             let host = host.clone();
             let entry = Arc::new(entry);
             let own = Arc::clone(&entry);
@@ -175,7 +172,7 @@ impl Server {
                 let host = host.clone();
                 let busy = own.busy();
                 async move {
-                    let mut answer = host.answer(request, client, patience.stall).await;
+                    let mut answer = host.answer(request, client, rate).await;
                     answer.extensions_mut().extend(host.spelling);
                     Ok::<_, Infallible>(answer.map(|body| Sent { body, _busy: busy }))
                 }
@@ -211,7 +208,7 @@ impl Host {
         &self,
         request: Request<Incoming>,
         client: SocketAddr,
-        stall: Duration,
+        rate: Rate,
     ) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         // A target in absolute form names the host in the place of the header (RFC 9112, 3.2.2).
@@ -243,11 +240,13 @@ impl Host {
             let answer = self.service.refuse(&parts, Error::TransferCoding(coding));
             return closing(answer);
         }
-        let limit = self.service.config().limits.put_bytes;
-        match read(body, limit, stall, &self.memory).await {
-            // The memory is given back with the answer, when the body has been stored or processed.
-            Ok((body, _held)) => self.service.answer(Request::from_parts(parts, body)).await,
-            Err(error) => closing(self.service.refuse(&parts, error)),
+        let (body, rest) = body::incoming(&parts, body, rate);
+        let answer = self.service.answer(Request::from_parts(parts, body));
+        let answer = answer.await;
+        if rest.drain().await {
+            answer
+        } else {
+            closing(answer)
         }
     }
 }
@@ -295,51 +294,4 @@ impl http_body::Body for Sent {
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
-}
-
-/// The body, and its hold on `memory`; of one that is longer than `limit`, just enough for the service to refuse it.
-async fn read(
-    mut body: Incoming,
-    limit: u64,
-    stall: Duration,
-    memory: &Arc<Semaphore>,
-) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Error> {
-    let too_long = usize::try_from(limit.saturating_add(1)).unwrap_or(usize::MAX);
-    if body.size_hint().lower() > limit {
-        // The length alone is looked at. Zeros that nobody reads are no memory.
-        return Ok((vec![0; too_long].into(), None));
-    }
-    let mut held: Option<OwnedSemaphorePermit> = None;
-    let mut hold = |bytes: u64| -> Result<(), Error> {
-        let has = held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits) as u64;
-        let more = bytes.div_ceil(UNIT).saturating_sub(has);
-        let more = u32::try_from(more).map_err(|_| Error::Overload)?;
-        let more = Arc::clone(memory).try_acquire_many_owned(more);
-        let more = more.map_err(|_| Error::Overload)?;
-        match &mut held {
-            Some(held) => held.merge(more),
-            None => held = Some(more),
-        }
-        Ok(())
-    };
-    hold(body.size_hint().lower())?;
-    let started = Instant::now();
-    let mut bytes = BytesMut::new();
-    loop {
-        let allowed = stall + Duration::from_secs(bytes.len() as u64 / SLOWEST);
-        let left = allowed.saturating_sub(started.elapsed()).min(stall);
-        let frame = match tokio::time::timeout(left, body.frame()).await {
-            Err(_) => return Err(Error::SlowBody),
-            Ok(None) => break,
-            Ok(Some(frame)) => frame.map_err(|_| Error::BrokenBody)?,
-        };
-        if let Ok(data) = frame.into_data() {
-            hold(bytes.len() as u64 + data.len() as u64)?;
-            bytes.extend_from_slice(&data);
-            if bytes.len() >= too_long {
-                break;
-            }
-        }
-    }
-    Ok((bytes.freeze(), held))
 }

@@ -30,7 +30,41 @@ impl Server {
 
     fn set_up(set_up: impl FnOnce(mogr::Server) -> mogr::Server + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::open("examples-1250000000", folder.path().to_owned());
+        let config = Config::open("examples-1250000000", folder.path().to_owned());
+        Self::of(config, folder, set_up)
+    }
+
+    /// Where anyone may write under `in/`, and a key may do anything.
+    fn with_key() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            r#"
+            [[bucket]]
+            name = "examples-1250000000"
+            folder = "{}"
+            default = true
+            [[key]]
+            id = "key"
+            secret = "secret"
+            policy = "open"
+            [anonymous]
+            policy = """{{"version":"2.0","statement":[{{"effect":"allow","action":"cos:PutObject","resource":"qcs::cos::uid/1250000000:examples-1250000000/in/*"}}]}}"""
+            "#,
+            folder.path().display()
+        );
+        let outside = shared::config::Outside {
+            env: &|_| None,
+            file: &|_| Err(std::io::ErrorKind::NotFound.into()),
+        };
+        let config = Config::parse(&text, &outside).unwrap();
+        Self::of(config, folder, |server| server)
+    }
+
+    fn of(
+        mut config: Config,
+        folder: tempfile::TempDir,
+        set_up: impl FnOnce(mogr::Server) -> mogr::Server + Send + 'static,
+    ) -> Self {
         config.limits.put_bytes = 1_000_000;
         let service = Service::new(config, |bucket| mogr::open_storage(bucket, Path::new("")));
         let service = Arc::new(service.unwrap());
@@ -799,4 +833,96 @@ fn whoever_comes_is_let_in_and_the_longest_idle_goes() {
     busy.write("body");
     assert_eq!(busy.read(true).status, 200);
     busy.send(get("/b")).is(200, b"body");
+}
+
+/// A client that waits for `100 Continue` is told by the head alone: to send its body, or the answer.
+#[test]
+fn whoever_may_not_write_is_not_asked_for_the_body() {
+    let server = Server::with_key();
+    let expect = |target: &str| {
+        format!("PUT {target} HTTP/1.1\r\n{HOST}Content-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+    };
+    for target in ["/out/a", "/in/a?q-ak=key", "/in/a?acl"] {
+        let mut client = server.connect();
+        let answer = client.send(expect(target));
+        assert!(matches!(answer.status, 400 | 403), "{target}: {answer:?}");
+        assert_eq!(answer.header("connection"), Some("close"), "{target}");
+        assert!(client.is_closed(), "{target}");
+    }
+    let mut client = server.connect();
+    assert_eq!(client.send(expect("/in/a")).status, 100);
+    client.write("body");
+    assert_eq!(client.read(true).status, 200);
+    assert_eq!(server.file("in/a"), b"body");
+}
+
+/// The answer comes through however much of the body is still on its way, and the connection goes on where that is little.
+#[test]
+fn a_refusal_is_read_whatever_is_still_sent() {
+    let server = Server::with_key();
+    let mut client = server.connect();
+    client.write(format!(
+        "PUT /out/a HTTP/1.1\r\n{HOST}Content-Length: 1000000\r\n\r\n"
+    ));
+    // More than the buffers of both ends hold together, before the answer is looked at: a reset would lose it.
+    for _ in 0..10 {
+        client.write("x".repeat(100_000));
+    }
+    let answer = client.read(true);
+    answer.is_error(403, "AccessDenied");
+    assert_eq!(answer.header("connection"), Some("close"));
+    let mut client = server.connect();
+    client
+        .send(put("/out/a", "body"))
+        .is_error(403, "AccessDenied");
+    client.send(put("/in/a", "body")).is(200, b"");
+    let get = format!("GET /in/a HTTP/1.1\r\n{HOST}Content-Length: 4\r\n\r\nbody");
+    client.send(get).is_error(403, "AccessDenied");
+    client.send(put("/in/b", "body")).is(200, b"");
+}
+
+/// What strangers announce leaves room for those who sign.
+#[test]
+fn unsigned_bodies_do_not_crowd_out_signed_ones() {
+    let server = Server::with_key();
+    let request = |target: &str| {
+        format!(
+            "PUT {target} HTTP/1.1\r\n{HOST}Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+        )
+    };
+    // Told to go on, they hold the half that they may have.
+    let mut strangers: Vec<Client> = (0..2).map(|_| server.connect()).collect();
+    for stranger in &mut strangers {
+        assert_eq!(stranger.send(request("/in/a")).status, 100);
+    }
+    server.send(request("/in/b")).is_error(503, "SlowDown");
+    let key = shared::auth::Key::new("key", "secret");
+    let now = std::time::SystemTime::now();
+    let now = now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let signing = shared::auth::Signing {
+        key: &key,
+        method: "PUT",
+        path: b"/in/c",
+        params: &[],
+        headers: &[("host", b"localhost")],
+        window: shared::auth::Window {
+            start: now - 60,
+            end: now + 600,
+        },
+    };
+    let target = format!("/in/c?{}", signing.query());
+    let mut signed: Vec<Client> = (0..2).map(|_| server.connect()).collect();
+    for client in &mut signed {
+        assert_eq!(client.send(request(&target)).status, 100);
+    }
+    server.send(request(&target)).is_error(503, "SlowDown");
+    // What goes gives its room back.
+    drop(strangers);
+    let begun = Instant::now();
+    while server.connect().send(request("/in/b")).status != 100 {
+        assert!(
+            begun.elapsed().as_secs() < 20,
+            "the room does not come back"
+        );
+    }
 }

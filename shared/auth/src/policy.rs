@@ -139,10 +139,29 @@ pub fn decide<'p>(
     policies: impl IntoIterator<Item = &'p Policy>,
     question: &Question<'_>,
 ) -> Decision {
+    decide_by(policies, |statement| statement.applies(question))
+}
+
+/// What several policies say together to a question whose key is not known yet, in the place of which any may come.
+///
+/// Where it is allowed, some key may be; where it is not, no key is.
+pub fn decide_for_some_key<'p>(
+    policies: impl IntoIterator<Item = &'p Policy>,
+    question: &Question<'_>,
+) -> Decision {
+    decide_by(policies, |statement| {
+        statement.applies_to_some_key(question)
+    })
+}
+
+fn decide_by<'p>(
+    policies: impl IntoIterator<Item = &'p Policy>,
+    applies: impl Fn(&Statement) -> bool,
+) -> Decision {
     let mut decision = Decision::NotAllowed;
     for (policy, document) in policies.into_iter().enumerate() {
         for (index, statement) in document.statements.iter().enumerate() {
-            if !statement.applies(question) {
+            if !applies(statement) {
                 continue;
             }
             let basis = Basis {

@@ -1,7 +1,9 @@
 //! What policy documents decide, and what is refused in them.
 #![allow(clippy::unwrap_used)] // Helpers stand outside of `#[test]` functions, where clippy does not see that they are tests.
 
-use auth::policy::{Action, Attachment, Decision, Policy, Principal, Question, decide};
+use auth::policy::{
+    Action, Attachment, Decision, Policy, Principal, Question, decide, decide_for_some_key,
+};
 
 fn question(action: Action, target: &str) -> Question<'_> {
     let (bucket, key) = target.split_once('/').unwrap();
@@ -637,4 +639,53 @@ fn says_what_was_wrong_and_where() {
     let error = Policy::parse(&twice, Attachment::Key).unwrap_err();
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert!(cause.starts_with("`effect` is given twice"), "{cause}");
+}
+
+/// What is said of some key is what is said of one key after another, each of up to three characters.
+#[test]
+fn some_key_is_any_of_them() {
+    let letters = ["a", "b", "/"];
+    let mut keys = vec![String::new()];
+    for _ in 0..3 {
+        let longer = keys
+            .iter()
+            .flat_map(|key| letters.map(|letter| format!("{key}{letter}")));
+        let longer: Vec<_> = longer.collect();
+        keys.extend(longer);
+    }
+    keys.retain(|key| !key.is_empty());
+    let objects = [
+        "*", "b-1/*", "b-1/a*", "b-1/a", "b-1*", "b-*", "b*a", "*/a", "*b", "*1/b", "c-1/*", "b-1",
+        "b-12/*", "c*", "b-1/ab*b",
+    ];
+    let action = Action::DeleteObject;
+    for allowed in objects {
+        for denied in ["", "b-1/a", "b-1/*", "b-*", "*/a", "c-1/*", "b-1/a*"] {
+            let resource = |object: &str| format!("qcs::cos::uid/1:{object}");
+            let mut statements = format!(
+                r#"{{"effect":"allow","action":"cos:DeleteObject","resource":"{}"}}"#,
+                resource(allowed)
+            );
+            if !denied.is_empty() {
+                let denied = format!(
+                    r#",{{"effect":"deny","action":"cos:Delete*","resource":"{}"}}"#,
+                    resource(denied)
+                );
+                statements.push_str(&denied);
+            }
+            let policy = parse(&format!("[{statements}]"));
+            let allows = |key: &String| {
+                policy
+                    .decide(&question(action, &format!("b-1/{key}")))
+                    .is_allowed()
+            };
+            let found = decide_for_some_key([&policy], &question(action, "b-1/"));
+            let any = keys.iter().any(allows);
+            assert!(found.is_allowed() || !any, "{allowed} without {denied}");
+            // A deny of some keys alone is not weighed against each allow.
+            if denied.is_empty() || denied.ends_with("/*") || denied == "b-*" {
+                assert_eq!(found.is_allowed(), any, "{allowed} without {denied}");
+            }
+        }
+    }
 }

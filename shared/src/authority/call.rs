@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use rules::{Query, QueryRule, Rule};
@@ -25,21 +24,18 @@ pub struct Front {
     pub deadline: Option<Instant>,
 }
 
-/// One request, taken apart.
+/// One request, taken apart, without its body, which is not asked for until the rest is judged.
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) raw_query: String,
     pub(crate) query: Query,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
     pub(crate) front: Front,
     pub(crate) host: String,
     pub(crate) place: Place,
     pub(crate) caller: Caller,
     /// When it came, in seconds since 1970.
     pub(crate) now: u64,
-    /// When its work has to end.
-    pub(crate) deadline: Instant,
 }
 
 impl Call {

@@ -36,6 +36,8 @@ pub(crate) enum Ask {
         bucket: usize,
         prefix: String,
     },
+    /// To delete some keys of a bucket by `POST ?delete`, which are not known yet.
+    DeleteSome { bucket: usize },
 }
 
 /// An action on a name, and what the policies say to it.
@@ -182,10 +184,41 @@ impl Authority {
                     part
                 }
             }
+            Ask::DeleteSome { bucket } => {
+                let some = |action| Decided {
+                    action,
+                    bucket: *bucket,
+                    key: "*",
+                    decision: self.ask(who, action, *bucket, "", policy::decide_for_some_key),
+                };
+                let among = some(Action::DeleteMultipleObjects);
+                match among.decision {
+                    Decision::Denied(_) => among,
+                    Decision::NotAllowed if !matches!(who, Who::Key(..)) => among,
+                    _ => some(Action::DeleteObject),
+                }
+            }
         }
     }
 
     fn decided<'k>(&self, who: &Who, action: Action, bucket: usize, key: &'k str) -> Decided<'k> {
+        Decided {
+            action,
+            bucket,
+            key,
+            decision: self.ask(who, action, bucket, key, policy::decide),
+        }
+    }
+
+    /// What `decide` makes of the policies that count here: that of `who`, and that of the bucket.
+    fn ask<'a>(
+        &'a self,
+        who: &Who,
+        action: Action,
+        bucket: usize,
+        key: &str,
+        decide: impl FnOnce(Vec<&'a Policy>, &Question<'_>) -> Decision,
+    ) -> Decision {
         let (access, own) = (self.policy_of(who), &self.config.buckets[bucket]);
         let principal = match who {
             Who::Anonymous(_) => Principal::Anonymous,
@@ -203,12 +236,7 @@ impl Authority {
             key,
             address: who.client(),
         };
-        Decided {
-            action,
-            bucket,
-            key,
-            decision: policy::decide(access.into_iter().chain(&own.policy), &question),
-        }
+        decide(access.into_iter().chain(&own.policy).collect(), &question)
     }
 
     /// The policy of `who`, beside which that of the bucket counts.

@@ -174,8 +174,8 @@ impl Authority {
             Operation::CompleteMultipart(_) => object(Action::CompleteMultipartUpload),
             Operation::AbortMultipart(_) => object(Action::AbortMultipartUpload),
             Operation::DeleteObject => object(Action::DeleteObject),
-            // Each key of the body is judged by itself.
-            Operation::DeleteObjects => Ok(Vec::new()),
+            // Each key of the body is judged by itself when it is read.
+            Operation::DeleteObjects => Ok(vec![Ask::DeleteSome { bucket }]),
         }
     }
 }

@@ -346,6 +346,8 @@ fn check_limits(limits: &Limits) -> Result<(), Error> {
         ("memory_bytes", limits.memory_bytes, 1 << 20, 1 << 40),
         ("put_bytes", limits.put_bytes, 1, 5 << 30),
         ("append_bytes", limits.append_bytes, 1, 5 << 30),
+        ("least_rate", limits.least_rate, 0, 1 << 30),
+        ("least_rate_seconds", limits.least_rate_seconds, 1, 3600),
         ("deadline_seconds", limits.deadline_seconds, 1, 86_400),
         ("concurrency", limits.concurrency as u64, 1, 10_000),
         ("queue", limits.queue as u64, 0, 1_000_000),

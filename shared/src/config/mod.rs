@@ -141,6 +141,10 @@ pub struct Limits {
     pub put_bytes: u64,
     /// Bytes of an object that grows by appends.
     pub append_bytes: u64,
+    /// Bytes a second that a client must send of a body, and take of an answer, while it is waited for.
+    pub least_rate: u64,
+    /// Seconds over which that rate is measured.
+    pub least_rate_seconds: u64,
     /// Seconds that the work of a request may take: the storage's part and the processing, but not the way of the answer.
     pub deadline_seconds: u64,
     /// Requests processed at once; more wait.
@@ -163,6 +167,8 @@ impl Default for Limits {
             memory_bytes: pipeline::Limits::default().max_memory_bytes,
             put_bytes: 256 << 20,
             append_bytes: 1 << 30,
+            least_rate: 8 << 10,
+            least_rate_seconds: 30,
             deadline_seconds: 25,
             concurrency: cores,
             queue: 64,
@@ -336,6 +342,8 @@ mod tests {
             ("side", 1, 65_535),
             ("put_bytes", 1, 5 << 30),
             ("append_bytes", 1, 5 << 30),
+            ("least_rate", 0, 1 << 30),
+            ("least_rate_seconds", 1, 3600),
             ("deadline_seconds", 1, 86_400),
             ("concurrency", 1, 10_000),
             ("queue", 0, 1_000_000),

@@ -59,7 +59,7 @@ async fn render(
     rule: &Rule,
     names: &[SourceName],
 ) -> Result<Response<Body>, Error> {
-    let timer = Timer::new(call.deadline);
+    let timer = Timer::of_work();
     // A 304 or 412 needs neither a wait at the gate nor an open source, so conditions are weighed first.
     if conditions::are_given(&call.headers) {
         let (etag, last_modified, said) = sources::head(service, names, rule).await?;

@@ -5,14 +5,18 @@ use http::{Response, StatusCode};
 
 use crate::authority::call::Call;
 use crate::error::Error;
-use crate::operations::request::{check_body, put_options};
+use crate::operations::request::{Longest, put_options, receive};
 use crate::service::Service;
 use crate::storage::{self, ETag, Precondition, PutOptions, UploadId};
 use crate::wire::body::Body;
-use crate::wire::headers::{set, xml};
+use crate::wire::headers::{self, set};
+use crate::wire::incoming::Incoming;
 use crate::wire::names::{CRC64, PART_NUMBER};
-use crate::wire::xml::{Element, Writer};
+use crate::wire::xml::{self, Writer};
 use crate::work;
+
+/// Parts of a multipart upload at most, and the number of the last of them.
+const MOST_PARTS: u32 = 10_000;
 
 /// `POST /<key>?uploads`.
 pub(crate) async fn create(service: &Service, call: &Call) -> Result<Response<Body>, Error> {
@@ -34,7 +38,7 @@ pub(crate) async fn create(service: &Service, call: &Call) -> Result<Response<Bo
         .leaf("Bucket", service.authority.bucket_name(call.place.bucket))
         .leaf("Key", &key)
         .leaf("UploadId", upload.0);
-    Ok(xml(answer))
+    Ok(headers::xml(answer))
 }
 
 /// `PUT /<key>?partNumber=N&uploadId=ID`.
@@ -42,16 +46,16 @@ pub(crate) async fn put_part(
     service: &Service,
     call: &Call,
     upload: &UploadId,
+    body: Incoming,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
     let number = part_number(call)?;
-    check_body(call).await?;
-    let body = call.body.clone();
-    let crc64 = work::run(move || Ok(storage::crc64(&body))).await?;
-    let etag = service
-        .storage(call.place.bucket)
-        .put_part(&key, upload, number, call.body.clone())
-        .await?;
+    let body = receive(service, call, body, &Longest::put(service)).await?;
+    let summed = body.clone();
+    let crc64 = work::run(move || Ok(storage::crc64(&summed))).await?;
+    let storage = service.storage(call.place.bucket);
+    let put = storage.put_part(&key, upload, number, body);
+    let etag = service.within(call, put).await?;
     let mut response = Response::new(Body::Empty);
     set(response.headers_mut(), header::ETAG, etag.as_str());
     set(response.headers_mut(), CRC64, &crc64.to_string());
@@ -63,9 +67,11 @@ pub(crate) fn part_number(call: &Call) -> Result<u32, Error> {
     let text = call.query.parameter(PART_NUMBER).unwrap_or_default();
     text.parse()
         .ok()
-        .filter(|number| (1..=10_000).contains(number))
+        .filter(|number| (1..=MOST_PARTS).contains(number))
         .ok_or_else(|| {
-            Error::InvalidArgument(format!("partNumber: expected 1 to 10000, found `{text}`"))
+            Error::InvalidArgument(format!(
+                "partNumber: expected 1 to {MOST_PARTS}, found `{text}`"
+            ))
         })
 }
 
@@ -86,26 +92,28 @@ pub(crate) async fn abort(
 }
 
 /// The parts that a `CompleteMultipartUpload` document names.
-pub(crate) fn parts_named(body: &[u8]) -> Result<Vec<(u32, ETag)>, Error> {
-    let document = Element::parse(body)?;
-    if document.name != "CompleteMultipartUpload" {
-        let text = format!(
-            "expected `CompleteMultipartUpload`, found `{}`",
-            document.name
-        );
-        return Err(Error::MalformedXml(text));
+pub(crate) fn parts_named(document: &[u8]) -> Result<Vec<(u32, ETag)>, Error> {
+    let malformed = |text: &str| xml::Malformed(text.to_owned());
+    let mut parts = Vec::new();
+    let (mut number, mut etag) = (None, None);
+    xml::read(document, "CompleteMultipartUpload", |path, text| {
+        match path {
+            ["Part", "PartNumber"] => number = number.or(text.trim().parse().ok()),
+            ["Part", "ETag"] => etag = etag.take().or_else(|| Some(ETag::new(text.trim()))),
+            ["Part"] if parts.len() == MOST_PARTS as usize => {
+                let text = format!("more parts than the {MOST_PARTS} that are allowed");
+                return Err(malformed(&text));
+            }
+            ["Part"] => match (number.take(), etag.take()) {
+                (Some(number), Some(etag)) => parts.push((number, etag)),
+                _ => return Err(malformed("expected `Part`s with `PartNumber` and `ETag`")),
+            },
+            _ => {}
+        }
+        Ok(())
+    })?;
+    if parts.is_empty() {
+        return Err(malformed("expected `Part`s with `PartNumber` and `ETag`").into());
     }
-    let parts: Option<Vec<_>> = document
-        .all("Part")
-        .map(|part| {
-            let number = part.child("PartNumber")?.parse().ok()?;
-            Some((number, ETag::new(part.child("ETag")?)))
-        })
-        .collect();
-    match parts {
-        Some(parts) if !parts.is_empty() => Ok(parts),
-        _ => Err(Error::MalformedXml(
-            "expected `Part`s with `PartNumber` and `ETag`".to_owned(),
-        )),
-    }
+    Ok(parts)
 }

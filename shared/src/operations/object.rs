@@ -8,17 +8,18 @@ use http::{Response, StatusCode};
 use crate::authority::call::{Call, response_overrides};
 use crate::error::Error;
 use crate::operations::list::MOST_KEYS;
-use crate::operations::request::{check_body, put_options};
-use crate::service::Service;
+use crate::operations::request::{Longest, put_options, receive};
+use crate::service::{DOCUMENT_BYTES, Service};
 use crate::storage::{
     self, AppendOptions, ByteRange, ByteStream, GetOptions, Object, ObjectInfo, ObjectKey,
     Precondition, PutOptions,
 };
 use crate::wire::body::Body;
 use crate::wire::conditions::{self, Verdict};
-use crate::wire::headers::{content_type, describe, set, tell_stored, xml};
+use crate::wire::headers::{self, content_type, describe, set, tell_stored};
+use crate::wire::incoming::Incoming;
 use crate::wire::names::{CONTENT_MD5, NEXT_POSITION};
-use crate::wire::xml::{Element, Writer};
+use crate::wire::xml::{self, Writer};
 
 /// How often a conditional GET is tried that a PUT came before.
 const ATTEMPTS: usize = 5;
@@ -156,12 +157,17 @@ fn not_modified(
 }
 
 /// `PUT /<key>` without rules.
-pub(crate) async fn put(service: &Service, call: &Call) -> Result<Response<Body>, Error> {
+pub(crate) async fn put(
+    service: &Service,
+    call: &Call,
+    body: Incoming,
+) -> Result<Response<Body>, Error> {
     let key = call.key()?;
     let options = put_options(&call.headers)?;
-    check_body(call).await?;
+    let body = receive(service, call, body, &Longest::put(service)).await?;
     let storage = service.storage(call.place.bucket);
-    let info = storage.put(&key, call.body.clone(), options).await?;
+    let put = storage.put(&key, body, options);
+    let info = service.within(call, put).await?;
     let mut response = Response::new(Body::Empty);
     tell_stored(response.headers_mut(), &info);
     Ok(response)
@@ -181,38 +187,68 @@ pub(crate) async fn delete(service: &Service, call: &Call) -> Result<Response<Bo
     Ok(response)
 }
 
-/// `POST /?delete`: up to 1000 keys at once.
-pub(crate) async fn delete_many(service: &Service, call: &Call) -> Result<Response<Body>, Error> {
+/// Whether a request to delete several objects says what it deletes: that stands in the body alone.
+pub(crate) fn announces_digest(call: &Call) -> Result<(), Error> {
     if call.header(CONTENT_MD5).is_none_or(str::is_empty) {
-        // What is deleted stands in the body alone.
         let text = "?delete needs the header Content-MD5, the base64 of the body's MD5";
         return Err(Error::InvalidArgument(text.to_owned()));
     }
-    check_body(call).await?;
-    let document = Element::parse(&call.body)?;
-    if document.name != "Delete" {
-        return Err(Error::MalformedXml(format!(
-            "expected `Delete`, found `{}`",
-            document.name
-        )));
+    Ok(())
+}
+
+/// `POST /?delete`: up to 1000 keys at once.
+pub(crate) async fn delete_many(
+    service: &Service,
+    call: &Call,
+    body: Incoming,
+) -> Result<Response<Body>, Error> {
+    announces_digest(call)?;
+    let longest = Longest {
+        bytes: DOCUMENT_BYTES,
+        way_out: "delete fewer keys at once",
+    };
+    let body = receive(service, call, body, &longest).await?;
+    let Deleted { names, quiet } = Deleted::read(&body)?;
+    drop(body);
+    let deleted = delete_each(service, call, &names, quiet);
+    service.within(call, deleted).await
+}
+
+/// What a `Delete` document asks for.
+#[derive(Default)]
+struct Deleted {
+    /// Keys as they are written.
+    names: Vec<String>,
+    quiet: bool,
+}
+
+impl Deleted {
+    fn read(document: &[u8]) -> Result<Self, Error> {
+        let mut found = Self::default();
+        let mut key = None;
+        xml::read(document, "Delete", |path, text| {
+            match path {
+                ["Quiet"] => found.quiet = text.trim() == "true",
+                ["Object", "Key"] if key.is_none() => key = Some(text.to_owned()),
+                ["Object"] if found.names.len() == MOST_KEYS => {
+                    let text = format!("more keys than the {MOST_KEYS} that are allowed");
+                    return Err(xml::Malformed(text));
+                }
+                ["Object"] => found.names.push(key.take().unwrap_or_default()),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
-    let quiet = document.child("Quiet") == Some("true");
-    let names: Vec<&str> = document
-        .all("Object")
-        .map(|object| {
-            object
-                .children
-                .iter()
-                .find(|c| c.name == "Key")
-                .map_or("", |c| c.text.as_str())
-        })
-        .collect();
-    if names.len() > MOST_KEYS {
-        return Err(Error::MalformedXml(format!(
-            "{} keys; at most {MOST_KEYS} are allowed",
-            names.len()
-        )));
-    }
+}
+
+async fn delete_each(
+    service: &Service,
+    call: &Call,
+    names: &[String],
+    quiet: bool,
+) -> Result<Response<Body>, Error> {
     let mut answer = Writer::new("DeleteResult");
     for name in names {
         let deleted = async {
@@ -236,7 +272,7 @@ pub(crate) async fn delete_many(service: &Service, call: &Call) -> Result<Respon
             }
         }
     }
-    Ok(xml(answer))
+    Ok(headers::xml(answer))
 }
 
 /// `POST /<key>?append&position=N`.
@@ -244,6 +280,7 @@ pub(crate) async fn append(
     service: &Service,
     call: &Call,
     position: u64,
+    body: Incoming,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
     let PutOptions {
@@ -254,15 +291,14 @@ pub(crate) async fn append(
         let text = "x-cos-forbid-overwrite, If-None-Match and If-Match with ?append; the position says what is there";
         return Err(Error::NotSupported(text.to_owned()));
     }
-    check_body(call).await?;
+    let body = receive(service, call, body, &Longest::put(service)).await?;
     let options = AppendOptions {
         attributes,
         max_bytes: service.authority.config.limits.append_bytes,
     };
-    let appended = service
-        .storage(call.place.bucket)
-        .append(&key, position, call.body.clone(), options)
-        .await;
+    let storage = service.storage(call.place.bucket);
+    let append = storage.append(&key, position, body, options);
+    let appended = service.within(call, append).await;
     let info = appended.map_err(|error| match error {
         storage::Error::TooManyBytes { limit } => Error::AppendedTooLarge { limit },
         error => error.into(),

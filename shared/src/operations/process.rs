@@ -4,6 +4,7 @@
 //! Faults of the request are refused before anything is stored or read; all rules are computed before any result
 //! is stored.
 
+use bytes::Bytes;
 use futures_util::future::try_join_all;
 use http::Response;
 
@@ -12,52 +13,62 @@ use crate::authority::images::SourceName;
 use crate::authority::jobs::{Job, Task};
 use crate::error::{Error, in_rule};
 use crate::operations::make::{Made, Source, make, readable, store};
+use crate::operations::request::{Longest, receive};
 use crate::operations::upload_result::{
     answer_upload, completed, final_etag, location, write_results,
 };
 use crate::operations::{multipart, request, sources};
-use crate::service::Service;
-use crate::storage::{ObjectInfo, ObjectKey, UploadId};
+use crate::service::{DOCUMENT_BYTES, Service};
+use crate::storage::{ETag, ObjectInfo, ObjectKey, Precondition, PutOptions, UploadId};
 use crate::wire::body::Body;
 use crate::wire::headers::tell_stored;
+use crate::wire::incoming::Incoming;
 use crate::wire::names::PIC_OPERATIONS;
 use crate::wire::pic_operations::PicOperations;
 use crate::wire::xml::Writer;
 use crate::work::{Entry, Timer};
 
 /// `PUT /<key>` with `Pic-Operations`.
-pub(crate) async fn put(service: &Service, call: &Call) -> Result<Response<Body>, Error> {
+pub(crate) async fn put(
+    service: &Service,
+    call: &Call,
+    body: Incoming,
+) -> Result<Response<Body>, Error> {
     let key = call.key()?;
     let document = service.authority.pic_operations(call)?;
     let options = request::put_options(&call.headers)?;
-    request::check_body(call).await?;
     let jobs = service.authority.jobs(call, &document, &key)?;
-    let overwrites = jobs
-        .iter()
-        .any(|job| job.is_target(call.place.bucket, &key));
-    let timer = Timer::new(call.deadline);
+    let body = receive(service, call, body, &Longest::put(service)).await?;
+    let work = process(service, call, &key, &document, &jobs, options, body);
+    service.within(call, Box::pin(work)).await
+}
+
+/// Makes the results of an upload, then stores it and them.
+async fn process(
+    service: &Service,
+    call: &Call,
+    key: &ObjectKey,
+    document: &PicOperations,
+    jobs: &[Job],
+    options: PutOptions,
+    body: Bytes,
+) -> Result<Response<Body>, Error> {
+    let overwrites = jobs.iter().any(|job| job.is_target(call.place.bucket, key));
+    let timer = Timer::of_work();
     let storage = service.storage(call.place.bucket);
     let content_type = options.attributes.content_type.clone();
     let source = Source {
-        bytes: call.body.clone(),
+        bytes: body.clone(),
         content_type,
     };
     let made = async {
         let entry = service.gate.enter(timer.deadline).await?;
-        make(
-            service,
-            &entry,
-            &jobs,
-            &source,
-            document.is_pic_info,
-            &timer,
-        )
-        .await
+        make(service, &entry, jobs, &source, document.is_pic_info, &timer).await
     };
     match made.await {
         Ok(made) => {
-            let original = storage.put(&key, call.body.clone(), options).await?;
-            let stored = store(service, &jobs, made.outputs, None).await;
+            let original = storage.put(key, body, options).await?;
+            let stored = store(service, jobs, made.outputs, None).await;
             let stored = stored.map_err(|error| {
                 error.with_outcome("; the original was stored, this and later results were not")
             })?;
@@ -65,10 +76,10 @@ pub(crate) async fn put(service: &Service, call: &Call) -> Result<Response<Body>
             let mut response = answer_upload(
                 &service.authority,
                 call,
-                &key,
+                key,
                 &original,
                 about,
-                &jobs,
+                jobs,
                 &stored,
             );
             tell_stored(response.headers_mut(), &original);
@@ -78,7 +89,7 @@ pub(crate) async fn put(service: &Service, call: &Call) -> Result<Response<Body>
             Err(error.with_outcome(", whose target is the uploaded key; nothing was stored"))
         }
         Err(error) => {
-            storage.put(&key, call.body.clone(), options).await?;
+            storage.put(key, body, options).await?;
             Err(error.with_outcome("; the original was stored, no result was"))
         }
     }
@@ -89,7 +100,7 @@ pub(crate) async fn stored(service: &Service, call: &Call) -> Result<Response<Bo
     let key = call.key()?;
     let document = service.authority.pic_operations(call)?;
     let jobs = service.authority.jobs_of_stored(call, &document, &key)?;
-    let timer = Timer::new(call.deadline);
+    let timer = Timer::of_work();
     let name = SourceName {
         bucket: call.place.bucket,
         key: key.clone(),
@@ -136,10 +147,9 @@ pub(crate) async fn complete_multipart(
     service: &Service,
     call: &Call,
     upload: &UploadId,
+    body: Incoming,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
-    request::check_body(call).await?;
-    let parts = multipart::parts_named(&call.body)?;
     let precondition = request::precondition(&call.headers)?;
     let document = if call.headers.contains_key(PIC_OPERATIONS) {
         Some(service.authority.pic_operations(call)?)
@@ -150,49 +160,80 @@ pub(crate) async fn complete_multipart(
         Some(document) => service.authority.jobs(call, document, &key)?,
         None => Vec::new(),
     };
+    let longest = Longest {
+        bytes: DOCUMENT_BYTES,
+        way_out: "write the list of parts without space between them",
+    };
+    let body = receive(service, call, body, &longest).await?;
+    let parts = multipart::parts_named(&body)?;
+    drop(body);
+    let work = join_parts(
+        service,
+        call,
+        upload,
+        &key,
+        &parts,
+        precondition,
+        document,
+        &jobs,
+    );
+    service.within(call, Box::pin(work)).await
+}
+
+/// Makes an object of the parts of an upload, then the results of that.
+async fn join_parts(
+    service: &Service,
+    call: &Call,
+    upload: &UploadId,
+    key: &ObjectKey,
+    parts: &[(u32, ETag)],
+    precondition: Precondition,
+    document: Option<PicOperations>,
+    jobs: &[Job],
+) -> Result<Response<Body>, Error> {
     let storage = service.storage(call.place.bucket);
-    let timer = Timer::new(call.deadline);
+    let timer = Timer::of_work();
     if !jobs.is_empty() {
         // Known before the upload ends, so that one that is too large for its rules stays open.
-        let listed = storage.list_parts(&key, upload).await?;
+        let listed = storage.list_parts(key, upload).await?;
         let size: u64 = listed
             .iter()
             .filter(|part| parts.iter().any(|(number, _)| *number == part.number))
             .map(|part| part.size)
             .sum();
         let still_open = |error: Error| error.with_outcome("; the upload is still open");
-        readable(service, &jobs, size).map_err(still_open)?;
-        check_images(service, &jobs).await.map_err(still_open)?;
+        readable(service, jobs, size).map_err(still_open)?;
+        check_images(service, jobs).await.map_err(still_open)?;
     }
     let entry = match &document {
         Some(_) => Some(service.gate.enter(timer.deadline).await?),
         None => None,
     };
     let original = storage
-        .complete_multipart(&key, upload, &parts, precondition)
+        .complete_multipart(key, upload, parts, precondition)
         .await?;
     let mut answer = Writer::new("CompleteMultipartUploadResult");
-    let location = location(&service.authority, call, call.place.bucket, &key);
+    let location = location(&service.authority, call, call.place.bucket, key);
     answer
         .leaf("Location", format!("http://{location}"))
         .leaf("Bucket", service.authority.bucket_name(call.place.bucket))
-        .leaf("Key", &key);
+        .leaf("Key", key);
     let (Some(document), Some(entry)) = (document, entry) else {
         answer.leaf("ETag", &original.etag);
         return Ok(completed(answer, &original));
     };
     let made = make_of_completed(
-        service, call, &entry, &document, &key, &original, &jobs, &timer,
+        service, call, &entry, &document, key, &original, jobs, &timer,
     )
     .await
     .map_err(|error| error.with_outcome("; the original was stored, no result was"))?;
     drop(entry);
-    let stored = store(service, &jobs, made.outputs, None).await?;
-    answer.leaf("ETag", final_etag(call, &key, &original, &jobs, &stored));
+    let stored = store(service, jobs, made.outputs, None).await?;
+    answer.leaf("ETag", final_etag(call, key, &original, jobs, &stored));
     if let Some(about) = &made.about {
         about.write(&mut answer);
     }
-    write_results(&service.authority, &mut answer, call, &jobs, &stored);
+    write_results(&service.authority, &mut answer, call, jobs, &stored);
     Ok(completed(answer, &original))
 }
 

@@ -2,12 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName};
 use md5::{Digest, Md5};
 
-use crate::authority::call::Call;
+use crate::authority::call::{Call, Caller};
 use crate::error::Error;
+use crate::memory::Asker;
+use crate::service::Service;
 use crate::storage::{self, Attributes, ETag, Precondition, PutOptions};
+use crate::wire::incoming::Incoming;
 use crate::wire::names::{
     ACL, CONTENT_MD5, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, STORAGE_CLASS,
     TAGGING,
@@ -92,28 +96,114 @@ pub(crate) fn precondition(headers: &HeaderMap) -> Result<Precondition, Error> {
     }
 }
 
-/// Holds a body to its limit, its announced length and its digest.
-pub(crate) async fn check_body(call: &Call) -> Result<(), Error> {
-    if let Some(announced) = call.header("content-length")
-        && announced.parse() != Ok(call.body.len())
+/// What a body may have, and what to do with one that has more.
+pub(crate) struct Longest {
+    pub(crate) bytes: u64,
+    pub(crate) way_out: &'static str,
+}
+
+impl Longest {
+    /// Of an object or a part that is stored as it is.
+    pub(crate) fn put(service: &Service) -> Self {
+        Self {
+            bytes: service.authority.config.limits.put_bytes,
+            way_out: "upload it in parts",
+        }
+    }
+
+    fn exceeded(&self) -> Error {
+        Error::EntityTooLarge {
+            limit: self.bytes,
+            way_out: self.way_out,
+        }
+    }
+}
+
+/// The whole body of a request whose head is judged, held to its limit, its announced length and its digest.
+///
+/// What the head says of these is judged before anything of the body is asked for. The bytes count against what bodies may
+/// take of the memory for as long as any of them is kept.
+///
+/// # Errors
+///
+/// - [`Error::EntityTooLarge`], [`Error::IncompleteBody`], [`Error::InvalidDigest`] or [`Error::BadDigest`];
+/// - [`Error::Overload`] where other bodies take the memory;
+/// - [`Error::SlowBody`] or [`Error::BrokenBody`] where it does not come.
+pub(crate) async fn receive(
+    service: &Service,
+    call: &Call,
+    mut body: Incoming,
+    longest: &Longest,
+) -> Result<Bytes, Error> {
+    let announced = call.header("content-length");
+    let digest = digest(call)?;
+    let len = body.len().or_else(|| announced?.parse().ok());
+    if len.is_some_and(|len| len > longest.bytes) {
+        return Err(longest.exceeded());
+    }
+    let asker = match call.caller {
+        Caller::Anonymous => Asker::Anyone,
+        Caller::Key { .. } => Asker::Signed,
+    };
+    let len = len.unwrap_or_default();
+    let mut held = service.bodies.hold(asker, len).ok_or(Error::Overload)?;
+    let mut bytes = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(part) = body.next().await {
+        let part = part?;
+        let found = (bytes.len() + joined.len() + part.len()) as u64;
+        if found > longest.bytes {
+            return Err(longest.exceeded());
+        }
+        if !held.grow(found) {
+            return Err(Error::Overload);
+        }
+        if bytes.is_empty() && joined.is_empty() {
+            bytes = part;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.reserve(usize::try_from(len.max(found)).unwrap_or_default());
+            joined.extend_from_slice(&bytes);
+            bytes = Bytes::new();
+        }
+        joined.extend_from_slice(&part);
+        // An unknown length doubles the room for it.
+        if !held.grow(joined.capacity() as u64) {
+            return Err(Error::Overload);
+        }
+    }
+    if !joined.is_empty() {
+        bytes = joined.freeze();
+    }
+    let bytes = held.keep(bytes);
+    if let Some(announced) = announced
+        && announced.parse() != Ok(bytes.len())
     {
         return Err(Error::IncompleteBody {
             announced: announced.to_owned(),
-            found: call.body.len(),
+            found: bytes.len(),
         });
     }
+    if let Some(digest) = digest {
+        let body = bytes.clone();
+        let found = work::run(move || Ok(Md5::digest(&body))).await?;
+        if found[..] != digest[..] {
+            return Err(Error::BadDigest);
+        }
+    }
+    Ok(bytes)
+}
+
+/// The MD5 that the head announces.
+fn digest(call: &Call) -> Result<Option<Vec<u8>>, Error> {
     let Some(given) = call.header(CONTENT_MD5).filter(|given| !given.is_empty()) else {
-        return Ok(());
+        return Ok(None);
     };
-    let given = STANDARD
+    STANDARD
         .decode(given)
         .ok()
         .filter(|digest| digest.len() == 16)
-        .ok_or_else(|| Error::InvalidDigest(given.to_owned()))?;
-    let body = call.body.clone();
-    let found = work::run(move || Ok(Md5::digest(&body))).await?;
-    if found[..] != given[..] {
-        return Err(Error::BadDigest);
-    }
-    Ok(())
+        .map(Some)
+        .ok_or_else(|| Error::InvalidDigest(given.to_owned()))
 }

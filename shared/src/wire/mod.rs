@@ -4,6 +4,7 @@
 pub mod body;
 pub(crate) mod conditions;
 pub(crate) mod headers;
+pub mod incoming;
 pub(crate) mod logged;
 pub mod names;
 pub mod pic_operations;

@@ -68,125 +68,92 @@ fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
 }
 
-/// An element as it was read: its children, or its text.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Element {
-    /// Its name, without a name space prefix.
-    pub(crate) name: String,
-    /// Its text, entities resolved.
-    pub(crate) text: String,
-    /// Elements in it.
-    pub(crate) children: Vec<Element>,
-}
-
 /// A document that cannot be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request's body is not the expected XML: {0}")]
 pub(crate) struct Malformed(pub(crate) String);
 
-impl Element {
-    /// Reads a document: at most four levels, no document types, hence no entities of its own.
-    ///
-    /// # Errors
-    ///
-    /// [`Malformed`] says what was found.
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        const MAX_DEPTH: usize = 4;
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| Malformed("it is not UTF-8".to_owned()))?;
-        let malformed = |error: &dyn std::fmt::Display| Malformed(error.to_string());
-        let mut reader = quick_xml::Reader::from_str(text);
-        let mut stack: Vec<Self> = vec![Self::default()];
-        loop {
-            match reader.read_event().map_err(|error| malformed(&error))? {
-                Event::Start(start) => {
-                    if stack.len() > MAX_DEPTH {
-                        return Err(Malformed("it is nested too deeply".to_owned()));
-                    }
-                    stack.push(Self {
-                        name: start.local_name().as_ref().to_owned(),
-                        ..Self::default()
-                    });
-                }
-                Event::Empty(empty) => {
-                    let name = empty.local_name().as_ref().to_owned();
-                    let element = Self {
-                        name,
-                        ..Self::default()
-                    };
-                    stack
-                        .last_mut()
-                        .expect("the root is never popped")
-                        .children
-                        .push(element);
-                }
-                Event::End(_) => {
-                    let element = stack.pop().expect("the reader matches end tags");
-                    stack
-                        .last_mut()
-                        .expect("the root is never popped")
-                        .children
-                        .push(element);
-                }
-                Event::Text(text) => {
-                    let text = text.xml10_content();
-                    stack
-                        .last_mut()
-                        .expect("the root is never popped")
-                        .text
-                        .push_str(&text);
-                }
-                Event::CData(data) => {
-                    let text = data.xml10_content();
-                    stack
-                        .last_mut()
-                        .expect("the root is never popped")
-                        .text
-                        .push_str(&text);
-                }
-                Event::GeneralRef(entity) => {
-                    let name = entity.xml10_content();
-                    let resolved = entity
-                        .resolve_char_ref()
-                        .map_err(|error| malformed(&error))?
-                        .or_else(|| match name.as_ref() {
-                            "amp" => Some('&'),
-                            "lt" => Some('<'),
-                            "gt" => Some('>'),
-                            "quot" => Some('"'),
-                            "apos" => Some('\''),
-                            _ => None,
-                        })
-                        .ok_or_else(|| Malformed(format!("it has an entity `{name}`")))?;
-                    stack
-                        .last_mut()
-                        .expect("the root is never popped")
-                        .text
-                        .push(resolved);
-                }
-                Event::DocType(_) => return Err(Malformed("it has a document type".to_owned())),
-                Event::Eof => break,
-                Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
+/// Reads a document with this root, element by element, and keeps nothing of one that has ended: at most four levels, no
+/// document types, hence no entities of its own.
+///
+/// `ended` is told of each element in the root when it ends: the names of those that it is in, its own last (without name
+/// space prefixes), and its text, entities resolved.
+///
+/// # Errors
+///
+/// [`Malformed`] says what was found; or what `ended` fails with, which ends the reading.
+pub(crate) fn read(
+    bytes: &[u8],
+    root: &str,
+    mut ended: impl FnMut(&[&str], &str) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    const MAX_DEPTH: usize = 4;
+    let text = std::str::from_utf8(bytes).map_err(|_| Malformed("it is not UTF-8".to_owned()))?;
+    let malformed = |error: &dyn std::fmt::Display| Malformed(error.to_string());
+    let mut reader = quick_xml::Reader::from_str(text);
+    // The elements that are open, with their text so far.
+    let mut open: Vec<(String, String)> = Vec::new();
+    let mut is_over = false;
+    loop {
+        let event = reader.read_event().map_err(|error| malformed(&error))?;
+        let (begins, ends) = match &event {
+            Event::Start(start) => (Some(start.local_name().as_ref().to_owned()), false),
+            Event::Empty(empty) => (Some(empty.local_name().as_ref().to_owned()), true),
+            Event::End(_) => (None, true),
+            _ => (None, false),
+        };
+        if let Some(name) = begins {
+            if open.is_empty() && (is_over || name != root) {
+                let text = format!("expected one `{root}`, found `{name}`");
+                return Err(Malformed(text));
             }
+            if open.len() == MAX_DEPTH {
+                return Err(Malformed("it is nested too deeply".to_owned()));
+            }
+            open.push((name, String::new()));
         }
-        let mut top = stack.pop().expect("the root is never popped");
-        if !stack.is_empty() || top.children.len() != 1 {
-            return Err(Malformed("it has not one root that is closed".to_owned()));
+        if ends {
+            let path: Vec<&str> = open.iter().skip(1).map(|(name, _)| name.as_str()).collect();
+            let (_, text) = open.last().expect("the reader matches end tags");
+            if !path.is_empty() {
+                ended(&path, text)?;
+            }
+            open.pop();
+            is_over = open.is_empty();
+            continue;
         }
-        Ok(top.children.remove(0))
+        let found = match event {
+            Event::Text(text) => text.xml10_content().into_owned(),
+            Event::CData(data) => data.xml10_content().into_owned(),
+            Event::GeneralRef(entity) => {
+                let name = entity.xml10_content();
+                let known = match name.as_ref() {
+                    "amp" => Some('&'),
+                    "lt" => Some('<'),
+                    "gt" => Some('>'),
+                    "quot" => Some('"'),
+                    "apos" => Some('\''),
+                    _ => None,
+                };
+                let resolved = entity
+                    .resolve_char_ref()
+                    .map_err(|error| malformed(&error))?
+                    .or(known)
+                    .ok_or_else(|| Malformed(format!("it has an entity `{name}`")))?;
+                resolved.to_string()
+            }
+            Event::DocType(_) => return Err(Malformed("it has a document type".to_owned())),
+            Event::Eof => break,
+            _ => continue,
+        };
+        if let Some((_, text)) = open.last_mut() {
+            text.push_str(&found);
+        }
     }
-
-    /// The text of the child of this name.
-    pub(crate) fn child(&self, name: &str) -> Option<&str> {
-        self.children
-            .iter()
-            .find(|child| child.name == name)
-            .map(|child| child.text.trim())
-    }
-
-    /// All children of this name.
-    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
-        self.children.iter().filter(move |child| child.name == name)
+    if is_over {
+        Ok(())
+    } else {
+        Err(Malformed(format!("it has not one `{root}` that is closed")))
     }
 }
 
@@ -205,10 +172,19 @@ mod tests {
         assert!(text.contains(
             "<A>&quot;x&quot; &lt; &amp; &apos; 目\u{FFFD} &#13;\n</A><B><C>5</C></B></Root>"
         ));
-        let root = Element::parse(text.as_bytes()).expect("well formed");
-        assert_eq!(root.name, "Root");
-        assert_eq!(root.child("A"), Some("\"x\" < & ' 目\u{FFFD}"));
-        assert_eq!(root.children[1].child("C"), Some("5"));
+        let mut found = Vec::new();
+        let ended = |path: &[&str], text: &str| {
+            found.push((path.join("/"), text.to_owned()));
+            Ok(())
+        };
+        read(text.as_bytes(), "Root", ended).expect("well formed");
+        let expected = [
+            ("A", "\"x\" < & ' 目\u{FFFD} \r\n"),
+            ("B/C", "5"),
+            ("B", ""),
+        ];
+        let expected = expected.map(|(path, text)| (path.to_owned(), text.to_owned()));
+        assert_eq!(found, expected);
     }
 
     #[test]
@@ -218,13 +194,31 @@ mod tests {
             "plain",
             "<a>",
             "<a></b>",
+            "<a/><a/>",
             "<a/><b/>",
+            "<b/>",
             "<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>",
             "<a>&x;</a>",
             "<a><b><c><d><e></e></d></c></b></a>",
         ] {
-            assert!(Element::parse(text.as_bytes()).is_err(), "{text}");
+            assert!(read(text.as_bytes(), "a", |_, _| Ok(())).is_err(), "{text}");
         }
-        assert!(Element::parse(b"<a>\xff</a>").is_err());
+        assert!(read(b"<a>\xff</a>", "a", |_, _| Ok(())).is_err());
+    }
+
+    #[test]
+    fn reading_ends_with_what_is_refused() {
+        let document = format!("<a>{}", "<b/>".repeat(1000));
+        let mut count = 0;
+        let result = read(document.as_bytes(), "a", |_, _| {
+            count += 1;
+            if count < 10 {
+                Ok(())
+            } else {
+                Err(Malformed("enough".to_owned()))
+            }
+        });
+        assert_eq!(result, Err(Malformed("enough".to_owned())));
+        assert_eq!(count, 10);
     }
 }

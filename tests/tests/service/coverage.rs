@@ -386,7 +386,7 @@ fn a_signature_without_the_host_does_not_turn_a_prefix_into_a_folder() {
         let request = Request::get("/images/x")
             .header("host", host)
             .header("authorization", authorization)
-            .body(Vec::new().into())
+            .body(bytes::Bytes::new())
             .expect("a request");
         runtime.block_on(service.answer(request)).status()
     };

@@ -7,6 +7,7 @@ mod copies;
 mod coverage;
 mod deadline;
 mod explain;
+mod heads;
 mod interlace;
 mod modes;
 mod objects;

@@ -79,6 +79,11 @@ impl Rewriter {
         }
     }
 
+    /// Whether a request's body has not come to its end, or where that is cannot be told.
+    pub(super) fn is_in_body(&self) -> bool {
+        !matches!(self.state, State::RequestLine | State::Header)
+    }
+
     /// Takes the next bytes of the connection and appends what is to be read of them to `out`.
     pub(super) fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
         while !input.is_empty() {

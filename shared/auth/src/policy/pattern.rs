@@ -130,6 +130,33 @@ impl ResourcePattern {
     }
 
     pub(super) fn matches(&self, question: &Question<'_>) -> bool {
+        self.is_in_reach(question)
+            && (matches(
+                &self.object,
+                &format!("{}/{}", question.bucket, question.key),
+            ) || question.key.is_empty() && matches(&self.object, question.bucket))
+    }
+
+    /// Whether it matches the question with some key in the place of its own.
+    pub(super) fn matches_some_key(&self, question: &Question<'_>) -> bool {
+        let before = format!("{}/", question.bucket);
+        // What is left of the pattern is a key, with nothing in the place of each `*`.
+        let begins = |end: usize| {
+            let begin = self.object.get(..end);
+            begin.is_some_and(|begin| matches(begin, &before))
+        };
+        self.is_in_reach(question) && (0..=self.object.len()).any(begins)
+    }
+
+    /// Whether it matches the question with every key in the place of its own.
+    pub(super) fn matches_every_key(&self, question: &Question<'_>) -> bool {
+        self.is_in_reach(question)
+            && self.object.ends_with('*')
+            && matches(&self.object, &format!("{}/", question.bucket))
+    }
+
+    /// Whether its service, region and account are those of the question.
+    fn is_in_reach(&self, question: &Question<'_>) -> bool {
         // A bucket is named `<name>-<appid>`; where it is not, its owner is not known, and any account fits.
         let account = question
             .bucket
@@ -141,10 +168,6 @@ impl ResourcePattern {
                 .region
                 .is_none_or(|region| matches(&self.region, region))
             && account.is_none_or(|account| matches(&self.account, account))
-            && (matches(
-                &self.object,
-                &format!("{}/{}", question.bucket, question.key),
-            ) || question.key.is_empty() && matches(&self.object, question.bucket))
     }
 }
 

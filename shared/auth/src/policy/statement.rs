@@ -46,6 +46,22 @@ impl Statement {
 
     /// Whether the statement speaks of what `question` asks.
     pub(super) fn applies(&self, question: &Question<'_>) -> bool {
+        self.applies_where(question, |resource| resource.matches(question))
+    }
+
+    /// Whether it may allow what `question` asks for some key, or denies it for every key.
+    pub(super) fn applies_to_some_key(&self, question: &Question<'_>) -> bool {
+        self.applies_where(question, |resource| match self.effect {
+            Effect::Allow => resource.matches_some_key(question),
+            Effect::Deny => resource.matches_every_key(question),
+        })
+    }
+
+    fn applies_where(
+        &self,
+        question: &Question<'_>,
+        is_meant: impl Fn(&ResourcePattern) -> bool,
+    ) -> bool {
         let principal = match &self.principals {
             // A name that is not known satisfies no allow, and escapes no deny.
             Some(_) if self.names_principals() && question.principal == Principal::Key("") => {
@@ -61,10 +77,7 @@ impl Statement {
                 .actions
                 .iter()
                 .any(|pattern| pattern.matches(question.action))
-            && self
-                .resources
-                .iter()
-                .any(|pattern| pattern.matches(question))
+            && self.resources.iter().any(is_meant)
             && self
                 .conditions
                 .iter()
