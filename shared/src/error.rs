@@ -37,6 +37,17 @@ pub enum Error {
     /// A part of the COS API that this service does not have.
     #[error("not supported here: {0}")]
     NotSupported(String),
+    /// `?cors` where no page of another origin may send requests.
+    #[error("no [[cors]] is configured, so that no page of another origin may send requests")]
+    NoCors,
+    /// The list of the buckets, asked for without a signature.
+    #[error("the list of the buckets is told to signed requests alone")]
+    ServiceUnsigned,
+    /// A signature of AWS.
+    #[error(
+        "found a signature of AWS ({0}); expected one of COS (q-sign-algorithm=sha1), or the endpoint of the S3 bucket itself"
+    )]
+    SignedForAws(&'static str),
     /// A method that means nothing here.
     #[error("the method {0} is not allowed here")]
     MethodNotAllowed(String),
@@ -232,9 +243,11 @@ impl Error {
             Self::NoKey { .. } | Self::InvalidArgument(_) => {
                 answer(S::BAD_REQUEST, "InvalidArgument")
             }
-            Self::NotSupported(_) | Self::Unreadable(_) | Self::BadHost(_) => {
-                answer(S::BAD_REQUEST, "InvalidRequest")
-            }
+            Self::NotSupported(_)
+            | Self::Unreadable(_)
+            | Self::BadHost(_)
+            | Self::SignedForAws(_) => answer(S::BAD_REQUEST, "InvalidRequest"),
+            Self::NoCors => answer(S::NOT_FOUND, "NoSuchCORSConfiguration"),
             Self::TransferCoding(_) => answer(S::NOT_IMPLEMENTED, "NotImplemented"),
             Self::MethodNotAllowed(_) => answer(S::METHOD_NOT_ALLOWED, "MethodNotAllowed"),
             Self::Rule(error)
@@ -263,9 +276,10 @@ impl Error {
                 | auth::Error::UnknownToken
                 | auth::Error::MissingToken => answer(S::FORBIDDEN, "AccessDenied"),
             },
-            Self::Denied(_) | Self::OverrideNotSigned(_) | Self::CorsForbidden => {
-                answer(S::FORBIDDEN, "AccessDenied")
-            }
+            Self::Denied(_)
+            | Self::OverrideNotSigned(_)
+            | Self::CorsForbidden
+            | Self::ServiceUnsigned => answer(S::FORBIDDEN, "AccessDenied"),
             Self::Storage(error) => match error {
                 storage::Error::NotFound(_) => Answer {
                     number: Some(-6101),

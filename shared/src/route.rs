@@ -17,7 +17,7 @@ use crate::authority::signature::refuse_uncovered;
 use crate::config::hosts::{self, Asked};
 use crate::error::Error;
 use crate::operations::trigger::{UploadError, Uploaded};
-use crate::operations::{copy, download, list, multipart, object, process, trigger};
+use crate::operations::{copy, describe, download, list, multipart, object, process, trigger};
 use crate::service::Service;
 use crate::storage::deadline::{within, within_until};
 use crate::wire::body::Body;
@@ -97,9 +97,19 @@ impl Service {
         let host = one_host(&parts.headers)?.to_owned();
         let raw_path = parts.uri.path();
         let raw_query = parts.uri.query().unwrap_or_default().to_owned();
+        let now = now();
+        if parts.method == Method::GET && hosts::is_service(&host, raw_path) {
+            let key = self.authority.authenticate_for_service(
+                &parts.method,
+                raw_path,
+                &raw_query,
+                &parts.headers,
+                now,
+            )?;
+            return Ok(describe::buckets(self, &Who::Key(key, front.client)));
+        }
         let place = hosts::find(&self.authority.config, &host, raw_path, Asked::ByRequest)
             .map_err(Error::NoBucket)?;
-        let now = now();
         let caller = self.authority.authenticate(
             &parts.method,
             raw_path,
@@ -155,6 +165,7 @@ impl Service {
             Operation::AbortMultipart(upload) => multipart::abort(self, call, &upload).await,
             Operation::DeleteObject => object::delete(self, call).await,
             Operation::DeleteObjects => object::delete_many(self, call, body).await,
+            Operation::Describe(described) => describe::describe(self, call, described).await,
         }
     }
 

@@ -8,7 +8,7 @@ use crate::{
     encoding::{escape_name, from_hex, unescape},
     error::{Error, MAX_LISTED_NAMES, short},
     query,
-    request::Request,
+    request::{Request, TOKENS},
 };
 
 /// The seven names; in a query they carry the signature and are never part of what is signed.
@@ -21,6 +21,11 @@ const NAMES: [&str; 7] = [
     "q-url-param-list",
     "q-signature",
 ];
+
+/// Whether a query parameter of this name is part of a signature, or the token of a temporary credential.
+pub fn belongs_to_a_signature(name: &str) -> bool {
+    name == "sign" || NAMES.contains(&name) || TOKENS.contains(&name)
+}
 
 /// Where a request carries its signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ mod verify;
 pub use encoding::{escape, unescape};
 pub use error::{Error, MAX_LISTED_NAMES, MAX_SKEW_SECONDS, Mismatch};
 pub use explain::explain;
-pub use fields::{Carrier, Window};
+pub use fields::{Carrier, Window, belongs_to_a_signature};
 pub use key::{Key, Secret};
 pub use policy::Policy;
 pub use query::PROCESSING;

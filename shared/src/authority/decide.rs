@@ -138,6 +138,13 @@ impl Authority {
             .is_ok()
     }
 
+    /// Whether anyone may read every object of a bucket.
+    pub(crate) fn anyone_may_read_all(&self, bucket: usize) -> bool {
+        let (who, read) = (Who::Anonymous(None), Action::GetObject);
+        let all = self.decided(&who, read, bucket, "");
+        self.verdict(&who, &all).is_ok()
+    }
+
     /// Whether `who` may do `action` on `key`.
     pub(crate) fn who_may(
         &self,

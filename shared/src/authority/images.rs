@@ -11,6 +11,7 @@ use super::decide::Who;
 use super::signature::refuse_other_letter_case;
 use crate::config::hosts::{self, Asked, Place};
 use crate::error::Error;
+use crate::escape;
 use crate::storage::{ObjectKey, Version};
 use crate::wire::names::{COPY_SOURCE, VERSION_ID};
 
@@ -148,11 +149,21 @@ impl Authority {
     pub(crate) fn copy_source(&self, source: &str) -> Result<SourceName, Error> {
         let wrong = |reason: String| Error::InvalidArgument(format!("{COPY_SOURCE}: {reason}"));
         let (host_and_path, query) = source.split_once('?').unwrap_or((source, ""));
-        let (host, path) = host_and_path
+        // `/<bucket>/<key>` and `<bucket>/<key>` are S3's way to write it, which some clients of COS have kept.
+        let named = host_and_path.strip_prefix('/').unwrap_or(host_and_path);
+        let (first, path) = named
             .split_once('/')
             .ok_or_else(|| wrong(format!("expected <host>/<key>, found `{source}`")))?;
-        let place = hosts::find(&self.config, host, &format!("/{path}"), Asked::ByImageUrl)
-            .map_err(|error| wrong(error.to_string()))?;
+        let buckets = &self.config.buckets;
+        let place = match buckets.iter().position(|bucket| bucket.name == first) {
+            Some(bucket) => Place {
+                bucket,
+                key: escape::decode(path)
+                    .ok_or_else(|| wrong("the key is not percent-encoded UTF-8".to_owned()))?,
+            },
+            None => hosts::find(&self.config, first, &format!("/{path}"), Asked::ByImageUrl)
+                .map_err(|error| wrong(error.to_string()))?,
+        };
         let version = rules::split_query(query)
             .ok()
             .and_then(|query| query.parameter(VERSION_ID).map(|v| Version(v.to_owned())))

@@ -13,7 +13,7 @@ use super::decide::Ask;
 use crate::error::Error;
 use crate::storage::UploadId;
 use crate::wire::names::{
-    APPEND, CI_PROCESS, COPY_SOURCE, DELETE, IMAGE_PROCESS, PIC_OPERATIONS, POSITION, PREFIX,
+    self, APPEND, COPY_SOURCE, DELETE, DESCRIBING, IMAGE_PROCESS, PIC_OPERATIONS, POSITION, PREFIX,
     UNSUPPORTED, UPLOADS,
 };
 
@@ -39,22 +39,71 @@ pub(crate) enum Operation<'c> {
     AbortMultipart(UploadId),
     DeleteObject,
     DeleteObjects,
+    /// A part of the API that is told as it is and that no request changes.
+    Describe(Described),
+}
+
+/// What is told of a bucket or an object beside its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Described {
+    Acl,
+    Cors,
+    Location,
+    Tagging,
+    Versioning,
+}
+
+impl Described {
+    const ALL: [(&'static str, Self); DESCRIBING.len()] = [
+        (names::ACL_OF, Self::Acl),
+        (names::CORS, Self::Cors),
+        (names::LOCATION, Self::Location),
+        (names::TAGGING_OF, Self::Tagging),
+        (names::VERSIONING, Self::Versioning),
+    ];
+
+    /// Objects have an access control list and tags; the rest is a bucket's alone.
+    fn is_of_objects(self) -> bool {
+        matches!(self, Self::Acl | Self::Tagging)
+    }
+
+    /// The action that tells it.
+    pub(crate) fn action(self, keyed: bool) -> Action {
+        match (self, keyed) {
+            (Self::Acl, true) => Action::GetObjectAcl,
+            (Self::Acl, false) => Action::GetBucketAcl,
+            (Self::Cors, _) => Action::GetBucketCors,
+            (Self::Location, _) => Action::GetBucketLocation,
+            (Self::Tagging, true) => Action::GetObjectTagging,
+            (Self::Tagging, false) => Action::GetBucketTagging,
+            (Self::Versioning, _) => Action::GetBucketVersioning,
+        }
+    }
 }
 
 impl<'c> Operation<'c> {
     /// Decided by method, key, and the names of query and headers.
     pub(crate) fn of(call: &'c Call) -> Result<Self, Error> {
-        // Processing of other products: whoever asks for it must not be given the object as it is.
-        if let Some(process) = call.query.parameter(CI_PROCESS) {
-            return Err(Error::NotSupported(format!("?{CI_PROCESS}={process}")));
-        }
-        for unsupported in UNSUPPORTED {
-            if call.asks_for(unsupported) {
-                return Err(Error::NotSupported(format!("?{unsupported}")));
-            }
-        }
         let keyed = !call.place.key.is_empty();
         let is_get = call.method == Method::GET;
+        refuse_other_parameters(call)?;
+        if let Some((name, described)) = Described::ALL
+            .into_iter()
+            .find(|(name, _)| call.asks_for(name))
+        {
+            if !is_get {
+                let text = format!(
+                    "{} ?{name}, which is told by GET and changed in the configuration alone",
+                    call.method
+                );
+                return Err(Error::NotSupported(text));
+            }
+            if keyed && !described.is_of_objects() {
+                let text = format!("?{name} of an object; a bucket has it");
+                return Err(Error::NotSupported(text));
+            }
+            return Ok(Self::Describe(described));
+        }
         Ok(match (call.method.as_str(), keyed) {
             ("GET" | "HEAD", true) => match (&call.query.rule, call.upload_id()) {
                 (Some(rule), _) => Self::Render(rule),
@@ -117,6 +166,29 @@ fn source_text(source: &HeaderValue) -> Result<&str, Error> {
     std::str::from_utf8(source.as_bytes()).map_err(|_| Error::InvalidArgument(wrong()))
 }
 
+/// Refuses what a query asks for beside the object. In a request that stores or deletes, every parameter that means nothing
+/// might have meant something else than this object to its sender, so it is refused by name.
+fn refuse_other_parameters(call: &Call) -> Result<(), Error> {
+    let reads = matches!(call.method, Method::GET | Method::HEAD);
+    for (name, value) in &call.query.parameters {
+        let is_unsupported = UNSUPPORTED.contains(&name.as_str());
+        if is_unsupported && name == "ci-process" {
+            return Err(Error::NotSupported(format!("?ci-process={value}")));
+        }
+        if is_unsupported || !(reads || names::is_known(name)) {
+            return Err(Error::NotSupported(format!("?{name}")));
+        }
+    }
+    if let Some(rule) = call.query.rule.as_ref().filter(|_| !reads) {
+        let text = format!(
+            "the rule `{}` in the query of {}; rules of what is stored stand in the header Pic-Operations",
+            rule.text, call.method
+        );
+        return Err(Error::NotSupported(text));
+    }
+    Ok(())
+}
+
 impl Authority {
     /// What the caller must be allowed; all of it.
     pub(crate) fn asks(&self, call: &Call, operation: &Operation) -> Result<Vec<Ask>, Error> {
@@ -147,6 +219,11 @@ impl Authority {
                 bucket,
                 prefix: String::new(),
             }]),
+            Operation::Describe(described) => {
+                let keyed = !call.place.key.is_empty();
+                let action = described.action(keyed);
+                if keyed { object(action) } else { whole(action) }
+            }
             Operation::ListObjects => whole(Action::GetBucket),
             Operation::ListMultipart => whole(Action::ListMultipartUploads),
             Operation::ListParts(_) => object(Action::ListParts),

@@ -13,7 +13,7 @@ use crate::config::hosts::Place;
 use crate::error::Error;
 use crate::escape;
 use crate::wire::names::{
-    CHOOSING, CI_PROCESS, CONTENT_MD5, COPY_RANGE, COPY_SOURCE, DELETE, MOGR_AUTHORIZATION,
+    CHOOSING, CONTENT_MD5, COPY_RANGE, COPY_SOURCE, DELETE, DESCRIBING, MOGR_AUTHORIZATION,
     MOGR_CLIENT, MOGR_HOST, OTHERS, UNSUPPORTED,
 };
 
@@ -48,15 +48,9 @@ impl Authority {
         place: &Place,
         now: u64,
     ) -> Result<Caller, Error> {
-        let request = auth::Request {
-            method: method.as_str(),
-            raw_path: raw_path.as_bytes(),
-            raw_query: raw_query.as_bytes(),
-            headers,
-        };
-        match auth::verify(&request, &self.keys, now) {
-            Ok(auth::Access::Anonymous) => Ok(Caller::Anonymous),
-            Ok(auth::Access::Signed(verified)) => {
+        match self.verify(method, raw_path, raw_query, headers, now)? {
+            auth::Access::Anonymous => Ok(Caller::Anonymous),
+            auth::Access::Signed(verified) => {
                 let index = verified.key_index;
                 self.host_is_covered(&verified, raw_path, place)?;
                 let caller = Caller::Key { index, verified };
@@ -71,8 +65,42 @@ impl Authority {
                 }
                 Ok(caller)
             }
-            Err(error) => Err(Error::Signature(error)),
         }
+    }
+
+    /// Whose request to the service itself it is, which names no bucket: the key's index.
+    pub(crate) fn authenticate_for_service(
+        &self,
+        method: &Method,
+        raw_path: &str,
+        raw_query: &str,
+        headers: &HeaderMap,
+        now: u64,
+    ) -> Result<usize, Error> {
+        match self.verify(method, raw_path, raw_query, headers, now)? {
+            auth::Access::Anonymous => Err(Error::ServiceUnsigned),
+            auth::Access::Signed(verified) => Ok(verified.key_index),
+        }
+    }
+
+    fn verify(
+        &self,
+        method: &Method,
+        raw_path: &str,
+        raw_query: &str,
+        headers: &HeaderMap,
+        now: u64,
+    ) -> Result<auth::Access, Error> {
+        if let Some(version) = signature_of_aws(raw_query, headers) {
+            return Err(Error::SignedForAws(version));
+        }
+        let request = auth::Request {
+            method: method.as_str(),
+            raw_path: raw_path.as_bytes(),
+            raw_query: raw_query.as_bytes(),
+            headers,
+        };
+        auth::verify(&request, &self.keys, now).map_err(Error::Signature)
     }
 
     /// A signature without the host is good for the same path on any host: for the same key in every bucket, and,
@@ -116,6 +144,19 @@ impl Authority {
     }
 }
 
+/// The version of a signature of AWS, which a client of S3 sends.
+fn signature_of_aws(raw_query: &str, headers: &HeaderMap) -> Option<&'static str> {
+    let authorization = super::call::header_text(headers, &header::AUTHORIZATION);
+    let names = raw_query
+        .split('&')
+        .filter_map(|item| item.split('=').next());
+    let has = |name: &str| names.clone().any(|found| found.eq_ignore_ascii_case(name));
+    if authorization.starts_with("AWS4-") || has("X-Amz-Signature") {
+        return Some("version 4");
+    }
+    (authorization.starts_with("AWS ") || has("AWSAccessKeyId")).then_some("version 2")
+}
+
 /// On signed requests, refuses parameters that choose what is done and that the signature leaves out, what could be such
 /// a parameter but for its letter case, a `+` in a rule, and a list of objects to delete that is not signed.
 pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
@@ -132,7 +173,7 @@ pub(crate) fn refuse_uncovered(call: &Call) -> Result<(), Error> {
         let text = "a `+` in a signed rule is a space to its signature; write %2B or %20";
         return Err(Error::Denied(text.to_owned()));
     }
-    for name in CHOOSING {
+    for name in CHOOSING.iter().chain(&DESCRIBING) {
         if call.query.parameter(name).is_some() && !call.covers_parameter(name) {
             return Err(Error::Denied(format!(
                 "the signature does not cover the parameter {name}"
@@ -157,11 +198,8 @@ pub(super) fn refuse_other_letter_case(query: &Query) -> Result<(), Error> {
     for (name, _) in &query.parameters {
         let other =
             |known: &&str, found: &str| *known != found && known.eq_ignore_ascii_case(found);
-        let parameters = CHOOSING
-            .iter()
-            .chain(&OTHERS)
-            .chain(&UNSUPPORTED)
-            .chain(&[CI_PROCESS]);
+        let parameters = CHOOSING.iter().chain(&OTHERS).chain(&DESCRIBING);
+        let parameters = parameters.chain(&UNSUPPORTED);
         let known = parameters.copied().find(|known| other(known, name));
         if let Some(known) = known {
             let text = format!(

@@ -99,6 +99,14 @@ pub fn find(config: &Config, host: &str, path: &str, asked: Asked) -> Result<Pla
     Err(lost())
 }
 
+/// True where a request names the service as a whole and no bucket: `/` on a host of COS that has the bucket in its path.
+pub fn is_service(host: &str, path: &str) -> bool {
+    let name = without_port(host).to_ascii_lowercase();
+    let is_root = matches!(path, "" | "/");
+    let of_all = cos_zone(&name).is_some_and(|rest| rest == "service.cos");
+    is_root && (of_all || path_style_host(&name) == Some(Kind::Cos))
+}
+
 /// True where the bucket is the first segment of the path, not part of the host.
 pub fn is_path_style(host: &str) -> bool {
     path_style_host(&without_port(host).to_ascii_lowercase()).is_some()
@@ -322,6 +330,26 @@ mod tests {
                 asked,
                 Some((1, "x")),
             );
+        }
+    }
+
+    #[test]
+    fn hosts_that_name_the_service() {
+        for (host, path, expected) in [
+            ("service.cos.myqcloud.com", "/", true),
+            ("SERVICE.cos.tencentcos.cn:80", "", true),
+            ("cos.ap-shanghai.myqcloud.com", "/", true),
+            ("cos.ap-shanghai.myqcloud.com", "/other-1250000000", false),
+            (
+                "examples-1250000000.cos.ap-shanghai.myqcloud.com",
+                "/",
+                false,
+            ),
+            ("s3.eu-west-1.amazonaws.com", "/", false),
+            ("localhost", "/", false),
+            ("service.cos.myqcloud.com.evil.example", "/", false),
+        ] {
+            assert_eq!(is_service(host, path), expected, "{host} {path}");
         }
     }
 

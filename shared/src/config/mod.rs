@@ -237,12 +237,31 @@ pub struct Cors {
     /// Request headers; `*` for any.
     #[serde(default)]
     pub headers: Vec<String>,
-    /// Response headers that scripts may read.
-    #[serde(default)]
+    /// Response headers that scripts may read; by default what COS's own SDKs read, and `*`, which stands for all where no
+    /// cookies are sent.
+    #[serde(default = "exposed_by_default")]
     pub expose: Vec<String>,
     /// Seconds for which the answer holds.
     #[serde(default)]
     pub max_age: u32,
+}
+
+fn exposed_by_default() -> Vec<String> {
+    [
+        "ETag",
+        "Date",
+        "Content-Length",
+        "Content-Range",
+        "Accept-Ranges",
+        "Last-Modified",
+        "x-cos-request-id",
+        "x-cos-hash-crc64ecma",
+        "x-cos-version-id",
+        "x-cos-next-append-position",
+        "*",
+    ]
+    .map(str::to_owned)
+    .to_vec()
 }
 
 /// How S3 is reached; all of it is optional on AWS.

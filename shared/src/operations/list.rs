@@ -2,6 +2,8 @@
 
 use std::time::SystemTime;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::Response;
 
 use crate::authority::call::Call;
@@ -17,14 +19,28 @@ use crate::wire::xml::Writer;
 /// Keys in one page of a list at most, and in one request to delete several.
 pub(crate) const MOST_KEYS: usize = 1000;
 
-/// `GET /`: a page of keys, in the first version's shape.
+/// `GET /`: a page of keys, in the shape of the first version or, with `list-type=2`, of the second.
 pub(crate) async fn objects(service: &Service, call: &Call) -> Result<Response<Body>, Error> {
     let parameter = |name: &str| call.query.parameter(name).unwrap_or_default().to_owned();
-    let (prefix, marker, delimiter) = (
-        parameter(names::PREFIX),
-        parameter(names::MARKER),
-        parameter(names::DELIMITER),
+    let (prefix, delimiter) = (parameter(names::PREFIX), parameter(names::DELIMITER));
+    let is_second = match call.query.parameter(names::LIST_TYPE) {
+        None | Some("1") => false,
+        Some("2") => true,
+        Some(other) => {
+            let text = format!("{}: expected 1 or 2, found `{other}`", names::LIST_TYPE);
+            return Err(Error::InvalidArgument(text));
+        }
+    };
+    // A token is the key after which the page begins; where one is given, the list has begun already.
+    let (token, start_after) = (
+        parameter(names::CONTINUATION_TOKEN),
+        parameter(names::START_AFTER),
     );
+    let marker = match (is_second, token.is_empty()) {
+        (false, _) => parameter(names::MARKER),
+        (true, true) => start_after.clone(),
+        (true, false) => key_of_token(&token)?,
+    };
     let max = max_keys(call, names::MAX_KEYS)?;
     let encode = encoder(call)?;
     let options = ListOptions {
@@ -43,16 +59,29 @@ pub(crate) async fn objects(service: &Service, call: &Call) -> Result<Response<B
     if call.query.parameter(names::ENCODING_TYPE).is_some() {
         answer.leaf("EncodingType", "url");
     }
-    answer
-        .leaf("Prefix", encode(&prefix))
-        .leaf("Marker", encode(&marker))
-        .leaf("MaxKeys", max);
+    answer.leaf("Prefix", encode(&prefix));
+    if is_second {
+        answer.leaf("KeyCount", listing.objects.len() + listing.prefixes.len());
+        if !start_after.is_empty() {
+            answer.leaf("StartAfter", encode(&start_after));
+        }
+        if !token.is_empty() {
+            answer.leaf("ContinuationToken", &token);
+        }
+    } else {
+        answer.leaf("Marker", encode(&marker));
+    }
+    answer.leaf("MaxKeys", max);
     if !delimiter.is_empty() {
         answer.leaf("Delimiter", encode(&delimiter));
     }
     answer.leaf("IsTruncated", listing.next.is_some());
     if let Some(next) = &listing.next {
-        answer.leaf("NextMarker", encode(next));
+        if is_second {
+            answer.leaf("NextContinuationToken", token_of_key(next));
+        } else {
+            answer.leaf("NextMarker", encode(next));
+        }
     }
     for object in &listing.objects {
         answer
@@ -75,6 +104,23 @@ pub(crate) async fn objects(service: &Service, call: &Call) -> Result<Response<B
             .end();
     }
     Ok(xml(answer))
+}
+
+/// Where a list of the second shape goes on. Base64, since a key may hold what XML cannot.
+fn token_of_key(key: &str) -> String {
+    URL_SAFE_NO_PAD.encode(key)
+}
+
+fn key_of_token(token: &str) -> Result<String, Error> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok();
+    let key = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
+    key.ok_or_else(|| {
+        let text = format!(
+            "{}: expected the NextContinuationToken of the page before, found `{token}`",
+            names::CONTINUATION_TOKEN
+        );
+        Error::InvalidArgument(text)
+    })
 }
 
 /// `GET /?uploads`: the uploads that are open.

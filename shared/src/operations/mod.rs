@@ -2,6 +2,7 @@
 //! is already allowed.
 
 pub(crate) mod copy;
+pub(crate) mod describe;
 pub(crate) mod download;
 pub(crate) mod list;
 pub(crate) mod make;

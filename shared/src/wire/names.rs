@@ -90,6 +90,14 @@ pub const CHOOSING: [&str; 9] = [
     POSITION,
 ];
 
+/// `2` for a list in its second shape, which goes on by tokens.
+pub const LIST_TYPE: &str = "list-type";
+/// The key after which a list of the second shape begins.
+pub const START_AFTER: &str = "start-after";
+/// Where a list of the second shape goes on, as the page before told it.
+pub const CONTINUATION_TOKEN: &str = "continuation-token";
+/// Whether a list of the second shape tells owners.
+pub const FETCH_OWNER: &str = "fetch-owner";
 /// What ends the common part of several keys of a list.
 pub const DELIMITER: &str = "delimiter";
 /// `url` where a list shall have its keys percent-encoded.
@@ -122,10 +130,13 @@ pub const RESPONSE_CONTENT_TYPE: &str = "response-content-type";
 pub const RESPONSE_EXPIRES: &str = "response-expires";
 
 /// The other parameters that mean something.
-pub const OTHERS: [&str; 15] = [
+pub const OTHERS: [&str; 19] = [
+    CONTINUATION_TOKEN,
     DELIMITER,
     ENCODING_TYPE,
+    FETCH_OWNER,
     KEY_MARKER,
+    LIST_TYPE,
     MARKER,
     MAX_KEYS,
     MAX_PARTS,
@@ -137,30 +148,58 @@ pub const OTHERS: [&str; 15] = [
     RESPONSE_CONTENT_LANGUAGE,
     RESPONSE_CONTENT_TYPE,
     RESPONSE_EXPIRES,
+    START_AFTER,
     UPLOAD_ID_MARKER,
 ];
 
-/// Processing of other products, which is refused.
-pub const CI_PROCESS: &str = "ci-process";
+/// Who may read a bucket or an object. It can be asked for; the policies of the configuration say it.
+pub const ACL_OF: &str = "acl";
+/// Which pages of other origins may send requests. It can be asked for; the configuration says it.
+pub const CORS: &str = "cors";
+/// The region of a bucket.
+pub const LOCATION: &str = "location";
+/// The tags of a bucket or an object, of which there are none here.
+pub const TAGGING_OF: &str = "tagging";
+/// Whether a bucket keeps the versions of its objects.
+pub const VERSIONING: &str = "versioning";
 
-/// What parts of the COS API are called in a query that this service does not have.
-pub const UNSUPPORTED: [&str; 18] = [
-    "acl",
-    "cors",
+/// What a query asks to be told, and that no request changes.
+pub const DESCRIBING: [&str; 5] = [ACL_OF, CORS, LOCATION, TAGGING_OF, VERSIONING];
+
+/// What parts of the COS API and commands of Cloud Infinite are called in a query that this service does not have. Where one
+/// stands in a query something else is meant than the object, so that it is refused, and never answered with the object.
+pub const UNSUPPORTED: [&str; 26] = [
+    "accelerate",
+    "ci-process",
+    "domain",
+    "domaincertificate",
+    "encryption",
+    "intelligenttiering",
+    "inventory",
+    "legal-hold",
     "lifecycle",
+    "logging",
+    "notification",
+    "object-lock",
+    "origin",
     "policy",
+    "publicAccessBlock",
     "referer",
-    "tagging",
-    "versioning",
+    "replication",
+    "restore",
+    "retention",
+    "select",
+    "style",
+    "symlink",
+    "torrent",
     "versions",
     "website",
-    "logging",
-    "inventory",
-    "encryption",
-    "style",
-    "restore",
-    "select",
-    "replication",
-    "domain",
-    "retention",
+    "worm",
 ];
+
+/// Whether a query parameter means anything, in a request that stores or deletes. In one that reads, what means nothing is
+/// passed over, as COS does (`?v=3`).
+pub fn is_known(name: &str) -> bool {
+    let groups: [&[&str]; 3] = [&CHOOSING, &OTHERS, &DESCRIBING];
+    groups.concat().contains(&name) || auth::belongs_to_a_signature(name)
+}

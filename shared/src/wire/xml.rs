@@ -41,18 +41,22 @@ impl Writer {
         self
     }
 
-    /// An element with text in it. Characters that XML cannot hold become U+FFFD.
+    /// An element with text in it.
     pub(crate) fn leaf(&mut self, name: &'static str, text: impl std::fmt::Display) -> &mut Self {
+        self.begin(name).text(text).end()
+    }
+
+    /// Text in the element opened last. Characters that XML cannot hold become U+FFFD.
+    pub(crate) fn text(&mut self, text: impl std::fmt::Display) -> &mut Self {
         let text: String = text
             .to_string()
             .chars()
             .map(|c| if is_xml_char(c) { c } else { '\u{FFFD}' })
             .collect();
-        self.begin(name);
         // A carriage return would be read back as a line feed.
         self.text
             .push_str(&escape(text.as_str()).replace('\r', "&#13;"));
-        self.end()
+        self
     }
 
     /// Closes everything.

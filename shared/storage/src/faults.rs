@@ -16,7 +16,7 @@ use crate::object::{
 };
 use crate::storage::{
     AppendOptions, GetOptions, ListOptions, Listing, OpenUpload, Part, Precondition, PutOptions,
-    Storage,
+    Storage, Versioning,
 };
 
 /// What is asked of a storage. [`Verb::Read`] is asked of an object's body, for each piece of it.
@@ -402,6 +402,19 @@ impl Storage for Faulty {
     async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
         self.enter(Verb::AbortMultipart, Some(key)).await?;
         self.inner.abort_multipart(key, upload).await
+    }
+
+    async fn tags(
+        &self,
+        key: &ObjectKey,
+        version: Option<&Version>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        self.enter(Verb::Head, Some(key)).await?;
+        self.inner.tags(key, version).await
+    }
+
+    async fn versioning(&self) -> Result<Versioning, Error> {
+        self.inner.versioning().await
     }
 }
 

@@ -26,5 +26,5 @@ pub use object::{
 };
 pub use storage::{
     AppendOptions, GetOptions, ListOptions, Listed, Listing, OpenUpload, Part, Precondition,
-    PutOptions, Storage,
+    PutOptions, Storage, Versioning,
 };

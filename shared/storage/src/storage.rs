@@ -145,6 +145,31 @@ pub trait Storage: Send + Sync {
 
     /// Ends the upload and removes its parts.
     async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error>;
+
+    /// The tags of an object, name and value. A storage that keeps none has none to tell of an object that is there.
+    async fn tags(
+        &self,
+        key: &ObjectKey,
+        version: Option<&Version>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        self.head(key, version).await.map(|_| Vec::new())
+    }
+
+    /// Whether replaced objects are kept as versions.
+    async fn versioning(&self) -> Result<Versioning, Error> {
+        Ok(Versioning::Never)
+    }
+}
+
+/// Whether a storage keeps what is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versioning {
+    /// It never did.
+    Never,
+    /// It does.
+    Enabled,
+    /// It did, and keeps the versions of that time.
+    Suspended,
 }
 
 /// What of an object is read, and on what condition.

@@ -1,6 +1,7 @@
 //! The whole service: a real server on a free port over a real folder, spoken to over sockets.
 
 mod animate;
+mod asked;
 mod authority;
 mod bounds;
 mod copies;

@@ -1,9 +1,11 @@
 //! Listing in byte order, a page at a time, on `ListObjectsV2`.
 
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::{BucketVersioningStatus, EncodingType};
 use percent_encoding::percent_decode_str;
-use storage::{ETag, Error, ListOptions, Listed, Listing, ObjectKey, OpenUpload, UploadId};
+use storage::{
+    ETag, Error, ListOptions, Listed, Listing, ObjectKey, OpenUpload, UploadId, Versioning,
+};
 
 use super::bucket::S3;
 use super::call::{odd, time, within};
@@ -127,7 +129,18 @@ pub(super) async fn uploads(s3: &S3, prefix: &str) -> Result<Vec<OpenUpload>, Er
     }
 }
 
-/// A listing is about the bucket as a whole.
+/// [`Storage::versioning`](storage::Storage::versioning).
+pub(super) async fn versioning(s3: &S3) -> Result<Versioning, Error> {
+    let asked = within(s3.client.get_bucket_versioning().bucket(&s3.bucket).send());
+    let output = asked.await.map_err(|failure| refused(s3, failure))?;
+    Ok(match output.status() {
+        Some(BucketVersioningStatus::Enabled) => Versioning::Enabled,
+        Some(BucketVersioningStatus::Suspended) => Versioning::Suspended,
+        _ => Versioning::Never,
+    })
+}
+
+/// What is asked here is about the bucket as a whole.
 fn refused<E>(s3: &S3, failure: Failure<E>) -> Error
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

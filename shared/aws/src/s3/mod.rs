@@ -19,6 +19,7 @@ use bytes::Bytes;
 use storage::{
     AppendOptions, Attributes, ETag, Error, GetOptions, ListOptions, Listing, Object, ObjectInfo,
     ObjectKey, OpenUpload, Part, Precondition, PutOptions, SizedStream, Storage, UploadId, Version,
+    Versioning,
 };
 
 pub use bucket::S3;
@@ -133,5 +134,16 @@ impl Storage for S3 {
 
     async fn abort_multipart(&self, key: &ObjectKey, upload: &UploadId) -> Result<(), Error> {
         multipart::abort(self, key, upload).await
+    }
+    async fn tags(
+        &self,
+        key: &ObjectKey,
+        version: Option<&Version>,
+    ) -> Result<Vec<(String, String)>, Error> {
+        object::tags(self, key, version).await
+    }
+
+    async fn versioning(&self) -> Result<Versioning, Error> {
+        list::versioning(self).await
     }
 }

@@ -49,6 +49,32 @@ pub(super) async fn head(
     Ok(object_info!(output, size(output.content_length())?))
 }
 
+/// [`Storage::tags`](storage::Storage::tags).
+pub(super) async fn tags(
+    s3: &S3,
+    key: &ObjectKey,
+    version: Option<&Version>,
+) -> Result<Vec<(String, String)>, Error> {
+    let asked = within(
+        s3.client
+            .get_object_tagging()
+            .bucket(&s3.bucket)
+            .key(s3.full(key))
+            .set_version_id(version.map(|version| version.0.clone()))
+            .send(),
+    );
+    let output = asked.await.map_err(|failure| {
+        failure.about(About {
+            version,
+            ..s3.about(key)
+        })
+    })?;
+    let tags = output.tag_set().iter();
+    Ok(tags
+        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
+        .collect())
+}
+
 /// [`Storage::get`](storage::Storage::get).
 pub(super) async fn get(s3: &S3, key: &ObjectKey, options: GetOptions) -> Result<Object, Error> {
     let unmet = |size| Error::InvalidRange { size };
