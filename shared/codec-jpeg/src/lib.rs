@@ -41,6 +41,7 @@ pub use options::{
 pub use pixels::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode, encode_memory};
 pub use quality::estimate_quality;
 pub use raster::Simd;
+pub use read::check;
 pub use read::header::{ComponentInfo, Header, read_header};
-pub use read::structure::check_limits;
+pub use read::structure::{Reading, check_limits};
 pub use transcode::{Transcoded, transcode, transcode_memory};

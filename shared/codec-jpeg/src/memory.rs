@@ -7,7 +7,7 @@ use crate::error::Error;
 /// coefficient, and three tokens (DC and the end, in two scans at most).
 const BLOCK_BYTES: u64 = 70 + 12;
 /// Bytes of a block of a progressive source, until it is packed.
-const PLAIN_BLOCK_BYTES: u64 = 128;
+pub(crate) const PLAIN_BLOCK_BYTES: u64 = 128;
 /// Bytes that an AC coefficient other than zero takes: 2 and room to grow as large, and a byte in its scan, which is
 /// there twice in the end.
 const VALUE_BYTES: u64 = 6;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use codec_jpeg::{
-    Damage, Error, Limits, Metadata, Process, Scans, Simd, TranscodeOptions, Transcoded,
-    check_limits, read_header, transcode, transcode_memory,
+    Damage, Error, Limits, Metadata, Process, Reading, Scans, Simd, TranscodeOptions, Transcoded,
+    check, check_limits, read_header, transcode, transcode_memory,
 };
 use raster::Unwatched;
 use zune_jpeg::JpegDecoder;
@@ -525,7 +525,7 @@ fn work_is_counted_before_any_is_done() {
     let message =
         "the source's scans go over its blocks more than 40 times; at most that often is allowed";
     for result in [
-        check_limits(&with(45), &limits),
+        check_limits(&with(45), &limits).map(|_| ()),
         run(&with(45), &TranscodeOptions::default()).map(|_| ()),
     ] {
         assert_eq!(result.expect_err("45 scans").to_string(), message);
@@ -747,5 +747,69 @@ fn memory_is_told_only_of_what_can_be_transcoded() {
     ] {
         let error = transcode_memory(&file(sof, precision, factors), &options).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn damage_is_found_without_keeping_anything() {
+    let found = |source: &[u8], simd| check(source, &Limits::default(), simd, &Unwatched);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    for entry in std::fs::read_dir(folder).expect("the fixtures") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_none_or(|extension| extension != "jpg") {
+            continue;
+        }
+        let source = std::fs::read(&path).expect("a file");
+        let expected = run(&source, &TranscodeOptions::default());
+        for simd in [Simd::Auto, Simd::Portable] {
+            match (&expected, found(&source, simd)) {
+                (Ok(_), Ok(())) => {}
+                (Err(a), Err(b)) => assert_eq!(a.to_string(), b.to_string(), "{path:?}"),
+                (_, found) => panic!("{path:?}: {found:?}"),
+            }
+        }
+    }
+    // A progressive picture is kept until all its scans have come.
+    let source = fixture("progressive_444_odd");
+    let limits = |max_bytes| Limits {
+        max_bytes,
+        ..Limits::default()
+    };
+    let least = |max_bytes| check(&source, &limits(max_bytes), Simd::Auto, &Unwatched);
+    let Err(Error::TooMuchMemory { found_bytes, .. }) = least(0) else {
+        panic!("it takes no memory")
+    };
+    let size = read_header(&source).expect("a legal file").size;
+    // Three components, none of them at a lower resolution.
+    let blocks = 3 * u64::from(size.width.div_ceil(8)) * u64::from(size.height.div_ceil(8));
+    assert_eq!(found_bytes, 128 * blocks);
+    assert!(least(found_bytes - 1).is_err());
+    least(found_bytes).expect("enough");
+}
+
+#[test]
+fn what_decoders_read_differently_is_told() {
+    let reading = |source: &[u8]| check_limits(source, &Limits::default()).expect("a picture");
+    for name in [
+        "dim_17x9_420",
+        "progressive_444_odd",
+        "dri_blocks7_422",
+        "cmyk_adobe",
+    ] {
+        assert_eq!(reading(&fixture(name)), Reading::Plain, "{name}");
+    }
+    for name in [
+        "dnl",
+        "noninterleaved_rst",
+        "bad_dht_missing",
+        "bad_stray_bytes",
+        "truncated_p50",
+    ] {
+        assert_eq!(reading(&fixture(name)), Reading::Rare, "{name}");
+    }
+    let source = fixture("dim_17x9_420");
+    for strange in [&b"\xff\x01"[..], b"\xff\xd0", b"\xff\xfe\0\0", b"?"] {
+        let source = [&source[..2], strange, &source[2..]].concat();
+        assert_eq!(reading(&source), Reading::Rare, "{strange:?}");
     }
 }

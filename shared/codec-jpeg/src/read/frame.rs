@@ -60,6 +60,14 @@ impl FrameHeader {
         Ok(())
     }
 
+    /// True where components share an identifier.
+    pub(crate) fn shares_identifiers(&self) -> bool {
+        let ids = || self.components.iter().map(|component| component.id);
+        ids()
+            .enumerate()
+            .any(|(at, id)| ids().take(at).any(|other| other == id))
+    }
+
     /// The largest sampling factors. As all that follows, of a frame that was checked.
     pub(crate) fn largest(&self) -> (u8, u8) {
         let of = |factor: fn(&FrameComponent) -> u8| self.components.iter().map(factor).max();

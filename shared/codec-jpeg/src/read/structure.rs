@@ -45,6 +45,7 @@ pub(crate) struct Structure<'a> {
     pub(crate) intact: bool,
     /// How many components are in the first scan.
     pub(crate) first_scan: u8,
+    reading: Reading,
 }
 
 /// How far [`Structure::parse`] reads, and what it keeps.
@@ -85,6 +86,8 @@ impl<'a> Structure<'a> {
             work: Work::default(),
             intact: true,
             first_scan: 0,
+            has_huffman: false,
+            has_dnl: false,
         };
         let has_eoi = loop {
             match parser.next() {
@@ -110,6 +113,13 @@ impl<'a> Structure<'a> {
         if frame.size.height == 0 {
             return malformed("the height is 0, and no DNL segment defines it");
         }
+        let intact = parser.intact && has_eoi;
+        let in_one_scan = usize::from(parser.first_scan) == frame.components.len();
+        let plain = intact
+            && parser.has_huffman
+            && !parser.has_dnl
+            && !frame.shares_identifiers()
+            && (in_one_scan || frame.marker == SOF2);
         Ok(Self {
             leading: parser.leading.unwrap_or(parser.segments.len()),
             segments: parser.segments,
@@ -117,8 +127,9 @@ impl<'a> Structure<'a> {
             steps: parser.steps,
             end: parser.position,
             has_eoi,
-            intact: parser.intact && has_eoi,
+            intact,
             first_scan: parser.first_scan,
+            reading: if plain { Reading::Plain } else { Reading::Rare },
         })
     }
 }
@@ -143,6 +154,8 @@ struct Parser<'a, 'l> {
     work: Work,
     intact: bool,
     first_scan: u8,
+    has_huffman: bool,
+    has_dnl: bool,
 }
 
 impl Parser<'_, '_> {
@@ -181,6 +194,7 @@ impl Parser<'_, '_> {
             ));
         };
         let tables = self.extent != Extent::Limits;
+        self.has_huffman |= marker == DHT;
         match marker {
             SOF0..=SOF2 => self.begin_frame(marker, payload)?,
             SOF3 if self.extent != Extent::Whole => self.begin_frame(marker, payload)?,
@@ -253,6 +267,7 @@ impl Parser<'_, '_> {
             self.leading = Some(self.segments.len());
             self.first_scan = payload.first().copied().unwrap_or(0);
             if frame.size.height == 0 {
+                self.has_dnl = true;
                 frame.size.height = height_after(self.source, self.position);
             }
             if frame.size.height == 0 {
@@ -353,8 +368,18 @@ impl Work {
 ///
 /// [`Error::TooManyPixels`], [`Error::TooManyScans`], [`Error::TooManyPasses`]. [`Error::Malformed`] and
 /// [`Error::Unsupported`] where not all scans could be counted.
-pub fn check_limits(source: &[u8], limits: &Limits) -> Result<(), Error> {
-    Structure::parse(source, Extent::Limits, Damage::Keep, limits).map(|_| ())
+pub fn check_limits(source: &[u8], limits: &Limits) -> Result<Reading, Error> {
+    Structure::parse(source, Extent::Limits, Damage::Keep, limits).map(|found| found.reading)
+}
+
+/// How a file is to be read by other decoders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// All of it is where the standard has it: no decoder can find another picture in it.
+    Plain,
+    /// Something between its segments belongs to nothing, or is of a kind that few files are: decoders pass over it in
+    /// different ways, so that it is better written anew before one of them reads it.
+    Rare,
 }
 
 /// The second byte of the next marker, and whether nothing but fill bytes was passed over before it; `None` at the end of
