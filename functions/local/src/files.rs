@@ -138,7 +138,13 @@ impl Animate {
             },
             ..Options::default()
         };
-        run(&self.frames, stage, options, &self.common)
+        run(
+            &self.frames,
+            stage,
+            &Limits::default(),
+            options,
+            &self.common,
+        )
     }
 }
 
@@ -158,14 +164,17 @@ impl Interlace {
                 ScansOption::Standard => Scans::Standard,
                 ScansOption::Smallest => Scans::Smallest,
             },
+            ..Options::default()
+        };
+        let limits = Limits {
             damage: if self.keep_damaged {
                 Damage::Keep
             } else {
                 Damage::Refuse
             },
-            ..Options::default()
+            ..Limits::default()
         };
-        run(&[self.input], stage, options, &self.common)
+        run(&[self.input], stage, &limits, options, &self.common)
     }
 }
 
@@ -221,21 +230,21 @@ impl Common {
 fn run(
     inputs: &[PathBuf],
     stage: ImageMogr2,
+    limits: &Limits,
     options: Options,
     common: &Common,
 ) -> Result<(), Error> {
     let rule = Rule::new(vec![Stage::ImageMogr2(stage)]).expect("one stage is a rule");
-    let limits = Limits::default();
     let Options { threads, simd, .. } = common.options(inputs.len());
     let options = Options {
         threads,
         simd,
         ..options
     };
-    pipeline::check(&rule, &limits)?;
+    pipeline::check(&rule, limits)?;
     let (sources, bar) = read(inputs, common)?;
     repeat(inputs, &sources, common, &bar, |output| {
-        let prepared = pipeline::prepare(&sources, &rule, &limits, &options, &Unwatched)?;
+        let prepared = pipeline::prepare(&sources, &rule, limits, &options, &Unwatched)?;
         prepared.write(&Unwatched, output)
     })
 }

@@ -38,6 +38,7 @@ pub use options::{
     Damage, Density, DensityUnit, EncodeOptions, Limits, Metadata, Process, Sampling, Scans,
     TranscodeOptions,
 };
+pub use picture::Color;
 pub use pixels::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode, encode_memory};
 pub use quality::estimate_quality;
 pub use raster::Simd;

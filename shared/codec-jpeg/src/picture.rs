@@ -47,7 +47,7 @@ impl Picture {
 
 /// What the components of a picture are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Color {
+pub enum Color {
     /// Y, Cb, Cr.
     YCbCr,
     /// Y, Cb, Cr and K.

@@ -34,6 +34,8 @@ pub struct Limits {
     /// Bytes of memory at most that the work on one still takes, beside its source and its result. Checked from
     /// headers and, for the coefficients of a JPEG, again while they come.
     pub max_memory_bytes: u64,
+    /// What becomes of a JPEG whose entropy-coded data is damaged, whatever is asked for.
+    pub damage: Damage,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             max_frame_side: 1080,
             max_scans: 100,
             max_memory_bytes: 3 << 29,
+            damage: Damage::default(),
         }
     }
 }
@@ -141,8 +144,6 @@ pub struct Options {
     pub sampling: Sampling,
     /// Which code runs.
     pub simd: Simd,
-    /// What becomes of a damaged JPEG that is re-coded without touching its pixels.
-    pub damage: Damage,
 }
 
 impl Default for Options {
@@ -153,7 +154,6 @@ impl Default for Options {
             scans: Scans::default(),
             sampling: Sampling::default(),
             simd: Simd::default(),
-            damage: Damage::default(),
         }
     }
 }
@@ -170,7 +170,7 @@ impl Options {
             process: Some(process),
             scans: self.scans,
             metadata,
-            damage: self.damage,
+            damage: limits.damage,
             simd: self.simd,
             threads: self.threads,
             limits: limits.of_jpeg(),

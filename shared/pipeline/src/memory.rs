@@ -66,8 +66,8 @@ pub(crate) struct Decoding {
     pub(crate) metadata_bytes: u64,
     /// What is known of whether all its colors are gray.
     pub(crate) gray: Gray,
-    /// JPEG: false where the scans could not be counted, so that only decoders may have it that count them.
-    pub(crate) scans_are_counted: bool,
+    /// JPEG: true where decoders get what our own codec writes, as they would read the source in different ways.
+    pub(crate) written_anew: bool,
 }
 
 /// Whether all colors of a picture are gray, as far as headers say it.

@@ -3,17 +3,16 @@
 pub mod geometry;
 
 use bytes::Bytes;
-use codec_jpeg::Metadata;
 use rules::{Role, Rule};
 
 use crate::animate;
 use crate::color::ColorSpace;
-use crate::encode::{self, Target};
+use crate::encode;
 use crate::error::{Error, jpeg_error};
 use crate::limits::{Limits, Options};
 use crate::memory::{Memory, Outline};
 use crate::picture::Source;
-use crate::resolve::{Output, Step, Work, pictures, resolve, target_quality};
+use crate::resolve::{Output, Step, Work, pictures, resolve};
 use crate::result::ResultInfo;
 use crate::still::plan_decoding;
 
@@ -53,7 +52,7 @@ impl Plan {
         let object = &sources[0];
         let at_fault = |fault| Error::Source { index: 0, fault };
         let mut transcoding = Memory::default();
-        let mut work = resolve(rule, &object.info, limits).map_err(at_fault)?;
+        let work = resolve(rule, &object.info, limits).map_err(at_fault)?;
         if let Output::Transcode { process, metadata } = work.output {
             let transcode = options.transcode(process, metadata, limits);
             match codec_jpeg::transcode_memory(&object.bytes, &transcode) {
@@ -62,14 +61,6 @@ impl Plan {
                         least: bound.least_bytes,
                         most: bound.most_bytes,
                     };
-                }
-                // What the transcoder does not take may still be decoded, and is then encoded anew.
-                Err(codec_jpeg::Error::Unsupported(_)) => {
-                    let quality = target_quality(None, &object.info);
-                    let strip = metadata == Metadata::Essential;
-                    let target = Target::Jpeg { process, quality };
-                    work.output = Output::Still { target, strip };
-                    work.result.quality = quality;
                 }
                 Err(error) => return Err(jpeg_error(error)),
             }

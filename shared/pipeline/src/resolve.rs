@@ -268,7 +268,7 @@ fn lowers_quality(quality: Option<Quality>, info: &SourceInfo) -> bool {
 }
 
 /// The lower of what is asked for and what the source has; what is asked for where it is forced.
-pub(crate) fn target_quality(quality: Option<Quality>, info: &SourceInfo) -> u8 {
+fn target_quality(quality: Option<Quality>, info: &SourceInfo) -> u8 {
     match quality {
         None => info.quality.unwrap_or(DEFAULT_QUALITY),
         Some(quality) if quality.forced => quality.value,

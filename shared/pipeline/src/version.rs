@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 /// The version of the bytes that this crate writes by itself: what it makes of sources before a codec has them, and
 /// PNG. It is raised with every change after which some sources and rule give other bytes than before, a new version of
 /// a decoder, of `png` or of `moxcms` among them.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Names the versions of everything that the bytes of a result depend on beside its sources and its rule. It is part of
 /// the tag of a result (`ETag`): whoever keeps one is told that it is still right while its tag stays the same.

@@ -65,7 +65,7 @@ impl Authority {
             seen.insert(image, name.clone());
             located.push(name);
         }
-        pipeline::check(rule, &self.config.limits.pipeline())?;
+        pipeline::check(rule, &self.config.pipeline_limits())?;
         Ok(located)
     }
 

@@ -6,7 +6,7 @@ use auth::Secret;
 use auth::policy::{Attachment, Policy};
 use serde::Deserialize;
 
-use super::{Cors, Error, Grant, Limits, Location, Outside, S3};
+use super::{Cors, Error, Grant, Limits, Location, Outside, Rules, S3};
 use crate::causes::chain;
 use crate::wire::pic_operations::PicOperations;
 
@@ -27,6 +27,8 @@ struct Config {
     anonymous: Option<Anonymous>,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    rules: Rules,
     upload: Option<Upload>,
     #[serde(default)]
     cors: Vec<Cors>,
@@ -228,6 +230,7 @@ impl Config {
                 outside,
             )?,
             limits: self.limits,
+            rules: self.rules,
             upload,
             cors: self.cors,
             s3: self.s3,

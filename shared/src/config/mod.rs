@@ -38,6 +38,8 @@ pub struct Config {
     pub anonymous: Grant,
     /// Bounds on work and sizes.
     pub limits: Limits,
+    /// How rules are carried out.
+    pub rules: Rules,
     /// The trigger.
     pub upload: Upload,
     /// Cross-origin requests that browsers may make.
@@ -121,6 +123,28 @@ impl Grant {
     }
 }
 
+/// How rules are carried out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rules {
+    /// Of a JPEG whose data is damaged, what can be read is taken and the rest is gray; otherwise it is refused.
+    pub keep_damaged: bool,
+}
+
+impl Config {
+    /// What of this the pipeline keeps.
+    pub(crate) fn pipeline_limits(&self) -> pipeline::Limits {
+        pipeline::Limits {
+            damage: if self.rules.keep_damaged {
+                pipeline::Damage::Keep
+            } else {
+                pipeline::Damage::Refuse
+            },
+            ..self.limits.pipeline()
+        }
+    }
+}
+
 /// Bounds on work and sizes.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -179,7 +203,7 @@ impl Default for Limits {
 
 impl Limits {
     /// What of these the pipeline keeps.
-    pub(crate) fn pipeline(&self) -> pipeline::Limits {
+    fn pipeline(&self) -> pipeline::Limits {
         pipeline::Limits {
             max_source_bytes: self.source_bytes,
             max_pixels: self.pixels,
@@ -312,6 +336,7 @@ impl Config {
             keys: Vec::new(),
             anonymous: Grant::Open(Policy::open()),
             limits: Limits::default(),
+            rules: Rules::default(),
             upload: Upload::none(),
             cors: Vec::new(),
             s3: S3::default(),

@@ -87,7 +87,7 @@ async fn render(
     let prepared = work::prepare(
         sources,
         rule.clone(),
-        service.authority.config.limits.pipeline(),
+        service.authority.config.pipeline_limits(),
         service.authority.config.limits.pipeline_options(),
         &timer,
     );

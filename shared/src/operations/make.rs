@@ -113,7 +113,7 @@ async fn make_one(
     source: &Bytes,
     timer: &Timer,
 ) -> Result<Output, Error> {
-    let limits = service.authority.config.limits.pipeline();
+    let limits = service.authority.config.pipeline_limits();
     let (found, max) = (source.len() as u64, limits.max_source_bytes);
     if found > max {
         return Err(Error::source_too_large(0, found, max));
@@ -149,7 +149,7 @@ async fn describe(
     let _seat = service.gate.seat(entry, timer.deadline).await?;
     let (bytes, limits, watch) = (
         source.clone(),
-        service.authority.config.limits.pipeline(),
+        service.authority.config.pipeline_limits(),
         timer.clone(),
     );
     // What cannot be decoded has no average.

@@ -347,6 +347,98 @@ fn what_lossless_means_is_kept() {
 }
 
 #[test]
+fn what_the_components_of_a_jpeg_mean_is_libjpegs_rule() {
+    // JFIF, then Adobe, then the identifiers (TwelveMonkeys, imgproxy 182). Adobe says that these are red, green, blue.
+    let mut decoder = jpeg_decoder::Decoder::new(FIXTURE_RGB);
+    decoder.set_color_transform(jpeg_decoder::ColorTransform::RGB);
+    let stored = decoder.decode().expect("a JPEG");
+    let near = |name: &str, expected: &[u8]| {
+        let (_, _, pixels) = read_jpeg(&made(name, "imageMogr2/quality/100!"));
+        let far = distance(&pixels, 3, expected, 3);
+        assert!(far < NEAR, "{name} is {far} levels away");
+        let gif = read_gif(&made(name, &animated(name)));
+        let far = distance(&gif.canvases[0], 4, expected, 3);
+        assert!(far < 12.0, "{name} is {far} levels away in a GIF");
+    };
+    near("rgb_adobe0_ids123.jpg", &stored);
+    // JFIF says Y, Cb, Cr; what Adobe says is not looked at, and is nothing. The same picture without that segment:
+    let (_, _, pixels) = read_jpeg(&fixture("junk26_before_dqt.jpg"));
+    near("adobe_transform3_jfif.jpg", &pixels);
+}
+
+/// A picture of red, green and blue.
+const FIXTURE_RGB: &[u8] = include_bytes!("../../fixtures/reports/rgb_adobe0_ids123.jpg");
+
+#[test]
+fn a_jpeg_that_is_read_by_one_operation_is_read_by_all() {
+    for name in [
+        "rst_pad1.jpg",
+        "rst_pad12.jpg",
+        "prog_rst_before_sos.jpg",
+        "tem_before_dqt.jpg",
+        "app1_length_2_short.jpg",
+        "com_length_0.jpg",
+        "ok_7f_before_eoi.jpg",
+        "ok_fill_before_eoi.jpg",
+        "ok_scan_1_16.jpg",
+        "ultra_hdr.jpg",
+    ] {
+        let (_, _, expected) = read_jpeg(&fixture(PICTURE));
+        let (_, _, pixels) = read_png(&made(name, "imageMogr2/format/png"));
+        let most = pixels
+            .iter()
+            .zip(&expected)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
+        assert!(most <= Some(4), "{name}: {most:?} levels");
+    }
+    let (_, _, expected) = read_jpeg(&with_identifiers(fixture("ids_1_1_1.jpg")));
+    let (_, _, pixels) = read_png(&made("ids_1_1_1.jpg", "imageMogr2/format/png"));
+    assert!(distance(&pixels, 3, &expected, 3) < 1.0);
+}
+
+#[test]
+fn what_is_refused_is_refused_by_all() {
+    const ALL: [&str; 5] = [
+        "imageMogr2/interlace/1",
+        "imageMogr2/interlace/0",
+        "imageMogr2/strip",
+        "imageMogr2/quality/50!",
+        "imageMogr2/format/png",
+    ];
+    for (name, message) in [
+        // Scanners and medical devices write it; its point transform and restart intervals were not heeded.
+        ("sof3_gray_pt1.jpg", "lossless"),
+        ("sof3_plain.jpg", "lossless"),
+        // A frame of noise is worse than an error, which `ignore-error/1` can turn into the original.
+        ("damaged_scan.jpg", "the entropy-coded data is"),
+    ] {
+        let server = server(&[name]);
+        for rule in ALL.map(str::to_owned).into_iter().chain([animated(name)]) {
+            let answer = server.get(&format!("/{name}?{rule}"));
+            assert_eq!(answer.status, 400, "{name} {rule}");
+            assert_eq!(answer.xml("Code"), "InvalidImageFormat", "{name} {rule}");
+            let found = answer.xml("Message");
+            assert!(found.contains(message), "{name} {rule}: {found}");
+        }
+    }
+    let keeping = Server::with("[anonymous]\npolicy = \"open\"\n[rules]\nkeep_damaged = true\n");
+    let name = "damaged_scan.jpg";
+    keeping.file(name, &fixture(name));
+    for rule in ALL.map(str::to_owned).into_iter().chain([animated(name)]) {
+        let answer = keeping.get(&format!("/{name}?{rule}"));
+        assert_eq!(answer.status, 200, "{rule}: {}", answer.text());
+    }
+    // What came before the damage is there: the first block.
+    let (_, _, pixels) = read_jpeg(&keeping.get(&format!("/{name}?{}", ALL[0])).body);
+    let (width, _, whole) = read_jpeg(&fixture(PICTURE));
+    for row in 0..8 {
+        let block = usize::from(width) * 3 * row..usize::from(width) * 3 * row + 8 * 3;
+        assert!(pixels[block.clone()] == whole[block]);
+    }
+}
+
+#[test]
 fn equal_frames_stay_frames() {
     // Pillow 2314, 7613, 5928, 6778.
     let itself = format!("http://{HOST}/ok_same1.png");

@@ -45,6 +45,9 @@ pub struct Header {
     pub adobe: bool,
     /// The color transform of an Adobe segment: 0 none, 1 Y/Cb/Cr, 2 Y/Cb/Cr/K.
     pub adobe_transform: Option<u8>,
+    /// What the components are, by the rule that libjpeg and all that stands on it have: JFIF, then Adobe, then their
+    /// identifiers.
+    pub color: Color,
     /// The EXIF orientation, 1 to 8.
     pub orientation: Option<u8>,
     /// [`estimate_quality`] of the first component's quantization table, where it comes before the first scan.
@@ -120,6 +123,7 @@ pub fn read_header(source: &[u8]) -> Result<Header, Error> {
         jfif: is_jfif(segments),
         adobe: segments.iter().any(Segment::names_adobe),
         adobe_transform: adobe_transform(segments),
+        color: color(frame, segments),
         orientation: segments
             .iter()
             .find_map(|segment| exif::find_orientation(segment.exif()?)),

@@ -29,7 +29,7 @@ pub(super) fn decoding(bytes: &[u8], info: &SourceInfo, space: ColorSpace) -> De
         frame_bytes: 4 * pixels,
         metadata_bytes: profile_bytes(bytes),
         gray: Gray::No,
-        scans_are_counted: true,
+        written_anew: false,
     }
 }
 

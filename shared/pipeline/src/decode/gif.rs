@@ -31,7 +31,7 @@ pub(super) fn decoding(bytes: &[u8], info: &SourceInfo, space: ColorSpace) -> De
         // A profile or XMP is a part of the file.
         metadata_bytes: len,
         gray: Gray::No,
-        scans_are_counted: true,
+        written_anew: false,
     }
 }
 

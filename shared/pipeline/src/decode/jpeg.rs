@@ -1,9 +1,8 @@
 //! JPEG, over the crates `zune-jpeg` and, for what that does not read, `jpeg-decoder`.
 
-use codec_jpeg::{Process, Scans, TranscodeOptions};
-use jpeg_decoder::PixelFormat;
-use raster::{Frame, Layout, Watch};
-use zune_core::bytestream::ZCursor;
+use codec_jpeg::{Color, Damage, Metadata, Process, Reading, Scans, Simd, TranscodeOptions};
+use jpeg_decoder::{ColorTransform, PixelFormat};
+use raster::{Frame, Layout, Size, Watch};
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
@@ -23,22 +22,15 @@ use crate::probe::jpeg::Header;
 const ROW_BYTES: u64 = 1 << 10;
 /// Tables of the decoders.
 const TABLE_BYTES: u64 = 1 << 20;
-/// A picture that the fast decoder turns out not to read is written anew only where that takes no more than this, or no
-/// more than decoding does.
-const REWRITE_BYTES: u64 = 4 << 20;
-
 /// What [`decode`] takes. Size, scans and memory are known then to be within `limits`.
 pub(super) fn decoding(bytes: &[u8], space: Wanted, limits: &Limits) -> Result<Decoding, Fault> {
     let header = Header::read(bytes)?;
     refuse_unsupported(&header)?;
-    let scans_are_counted = match codec_jpeg::check_limits(bytes, &limits.of_jpeg()) {
-        Ok(()) => true,
-        // Scans may follow that were not counted. The fast decoder has a limit of its own for them.
-        Err(codec_jpeg::Error::Malformed(_) | codec_jpeg::Error::Unsupported(_)) => false,
-        Err(error) => {
-            return Err(jpeg_fault(error)
-                .unwrap_or_else(|error| Fault::broken(Format::Jpeg, error.to_string())));
-        }
+    let reading = match codec_jpeg::check_limits(bytes, &limits.of_jpeg()) {
+        Ok(reading) => reading,
+        // Scans may follow that were not counted; the transcoder counts them again, and keeps what it can if it may.
+        Err(codec_jpeg::Error::Malformed(_) | codec_jpeg::Error::Unsupported(_)) => Reading::Rare,
+        Err(error) => return Err(refused(error)),
     };
     let (size, samples) = (header.size, header.samples());
     let gray = header.components == 1;
@@ -57,12 +49,10 @@ pub(super) fn decoding(bytes: &[u8], space: Wanted, limits: &Limits) -> Result<D
     // The decoders copy what they find in segments.
     let mut memory = Memory::exactly(frame_bytes + inks + whole)
         .and_perhaps(slow + row_bytes(&header) + bytes.len() as u64);
-    let rewriting = rewriting(bytes, &header, limits);
-    memory.most = memory.most.max(if needs_rewriting(bytes, &header) {
-        rewriting
-    } else {
-        rewriting.min(REWRITE_BYTES)
-    });
+    let written_anew = is_written_anew(&header, reading);
+    if written_anew || limits.damage == Damage::Keep {
+        memory.most = memory.most.max(rewriting(bytes, &header, limits));
+    }
     let icc = header.icc();
     let converts = icc.is_some() && space == Wanted::Srgb;
     if converts {
@@ -82,16 +72,19 @@ pub(super) fn decoding(bytes: &[u8], space: Wanted, limits: &Limits) -> Result<D
             .map(|part| part.len() as u64)
             .sum(),
         gray: if gray { Gray::Yes } else { Gray::No },
-        scans_are_counted,
+        written_anew,
     })
 }
 
-/// Decodes with the first of these that can: the fast decoder; the same after our own codec has written the file anew;
-/// a slower decoder. `decoding` is what was told of this.
+/// Decodes the entropy-coded data once to see whether it is damaged, which decoders draw as noise; then to pixels, with
+/// the fast decoder, and with a slower one what that does not read. `decoding` is what was told of this.
 ///
-/// The fast one shows nonsense, and says nothing, where a sequential picture comes in several scans
-/// (`several_scans.jpg`) or where the first component is not the finest (`fine_chroma.jpg`). It
-/// refuses sampling factors of 3, lossless coding, a height after the picture, files without Huffman tables.
+/// - What decoders read in different ways they get as our own codec writes it: no other picture can be found in it than
+///   the one whose size was checked.
+/// - The fast decoder shows nonsense, and says nothing, where a sequential picture comes in several scans
+///   (`several_scans.jpg`) or where the first component is not the finest (`fine_chroma.jpg`). It refuses sampling
+///   factors of 3.
+/// - What three components mean is told to the decoders: each has a rule of its own.
 pub(super) fn decode(
     bytes: &[u8],
     decoding: &Decoding,
@@ -99,51 +92,57 @@ pub(super) fn decode(
     watch: &dyn Watch,
 ) -> Result<Decoded, Fault> {
     let header = Header::read(bytes)?;
-    let mut fault = None;
-    if !header.first_is_coarse && header.process != 3 {
-        if !comes_in_parts(&header) {
-            match fast(bytes, &header, limits, watch) {
-                Ok(decoded) => return Ok(decoded),
-                Err(error) => fault = Some(error),
-            }
-        }
-        let anew = anew(bytes, &header, decoding, limits, watch);
-        if let Some(decoded) = anew.and_then(|bytes| fast(&bytes, &header, limits, watch).ok()) {
-            return Ok(decoded);
-        }
+    let damaged = match codec_jpeg::check(bytes, &limits.of_jpeg(), Simd::Auto, watch) {
+        Ok(()) => false,
+        Err(codec_jpeg::Error::Malformed(_)) if limits.damage == Damage::Keep => true,
+        Err(error) => return Err(refused(error)),
+    };
+    let anew = (damaged || decoding.written_anew)
+        .then(|| anew(bytes, limits, watch))
+        .transpose()?;
+    let bytes = anew.as_deref().unwrap_or(bytes);
+    let pixels = if header.first_is_coarse {
+        slow(bytes, &header, watch)?
+    } else {
+        fast(bytes, &header, limits, watch).or_else(|_| slow(bytes, &header, watch))?
+    };
+    if pixels.len() as u64 != header.size.pixels() * u64::from(header.components) {
+        return Err(Fault::broken(Format::Jpeg, "it has too few pixels"));
     }
-    let decoded = decoding
-        .scans_are_counted
-        .then(|| slow(bytes, &header, watch));
-    decoded.flatten().ok_or_else(|| {
-        fault.unwrap_or_else(|| {
-            Fault::broken(Format::Jpeg, "its scans are damaged or of a rare kind")
-        })
+    let (layout, pixels, icc) = match header.components {
+        1 => (Layout::Gray, pixels, header.icc()),
+        3 => (Layout::Rgb, pixels, header.icc()),
+        _ => {
+            let inks = inks(pixels, header.color == Color::Ycck, header.adobe);
+            let frame = color::cmyk_to_srgb(&inks, header.size, header.icc().as_deref());
+            (Layout::Rgb, frame.into_pixels(), None)
+        }
+    };
+    let frame = Frame::new(header.size, layout, pixels);
+    let frame = frame.ok_or_else(|| Fault::broken(Format::Jpeg, "it has too few pixels"))?;
+    Ok(Decoded {
+        frame,
+        icc,
+        exif: header.exif.map(<[u8]>::to_vec),
+        xmp: header.xmp.map(<[u8]>::to_vec),
+        density: header.density,
+        gray: layout == Layout::Gray,
     })
 }
 
-/// True where a sequential picture has its components in several scans.
-fn comes_in_parts(header: &Header) -> bool {
-    header.process <= 1 && header.first_scan < header.components
+/// True where decoders get what our own codec writes.
+fn is_written_anew(header: &Header, reading: Reading) -> bool {
+    // What Adobe's segment says is one of few to the fast decoder.
+    let known = matches!(
+        (header.components, header.adobe_transform),
+        (_, None) | (3, Some(1)) | (4, Some(0 | 2))
+    );
+    reading == Reading::Rare || header.first_is_coarse || !known
 }
 
 /// True where each row of MCUs is complete when it was read.
 fn is_in_one_go(header: &Header) -> bool {
-    header.process <= 1 && !comes_in_parts(header) && !header.first_is_coarse
-}
-
-/// True where it is known before that the fast decoder reads this only as our own codec writes it.
-fn needs_rewriting(bytes: &[u8], header: &Header) -> bool {
-    if header.first_is_coarse || header.process == 3 {
-        return false;
-    }
-    comes_in_parts(header) || {
-        let options = DecoderOptions::default()
-            .set_max_width(usize::MAX)
-            .set_max_height(usize::MAX);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-        decoder.decode_headers().is_err()
-    }
+    header.process <= 1 && header.first_scan == header.components && !header.first_is_coarse
 }
 
 /// Bytes that the fast decoder takes beside pixels and whole planes of coefficients.
@@ -156,7 +155,7 @@ fn row_bytes(header: &Header) -> u64 {
 
 /// Bytes that [`anew`] takes at most, and the fast decoder with what comes of it.
 fn rewriting(bytes: &[u8], header: &Header, limits: &Limits) -> u64 {
-    match codec_jpeg::transcode_memory(bytes, &rewrite_options(limits)) {
+    match codec_jpeg::transcode_memory(bytes, &rewrite_options(Process::Progressive, limits)) {
         Ok(bound) => {
             let frame = 3 * header.size.pixels();
             bound.most_bytes + frame + 3 * header.samples() + row_bytes(header)
@@ -166,12 +165,13 @@ fn rewriting(bytes: &[u8], header: &Header, limits: &Limits) -> u64 {
     }
 }
 
+/// The pixels of a picture: gray, RGB, or four inks as they are stored.
 fn fast(
     bytes: &[u8],
     header: &Header,
     limits: &Limits,
     watch: &dyn Watch,
-) -> Result<Decoded, Fault> {
+) -> Result<Vec<u8>, Fault> {
     // Strict: what is missing or contradicts itself is an error, and not gray.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -180,86 +180,112 @@ fn fast(
         .jpeg_set_max_scans(limits.max_scans as usize);
     let mut decoder = JpegDecoder::new_with_options(Watched::new(bytes, watch), options);
     decoder.decode_headers().map_err(fault)?;
+    same_size(header, decoder.dimensions())?;
+    let is_ycbcr = header.color == Color::YCbCr;
     let found = decoder.input_colorspace();
     let wanted = match found {
-        Some(ColorSpace::Luma) => ColorSpace::Luma,
-        // As stored: what the four mean depends on who wrote them.
-        Some(four @ (ColorSpace::CMYK | ColorSpace::YCCK)) => four,
-        _ => ColorSpace::RGB,
+        _ if header.components == 1 => ColorSpace::Luma,
+        Some(ColorSpace::YCbCr) if is_ycbcr => ColorSpace::RGB,
+        // As stored, whatever the decoder takes it for.
+        Some(stored) => stored,
+        None => return Err(Fault::broken(Format::Jpeg, "it has no components")),
     };
     decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-    let pixels = decoder.decode().map_err(fault)?;
-    let layout = match wanted {
-        ColorSpace::Luma => Layout::Gray,
-        ColorSpace::RGB => Layout::Rgb,
-        _ => {
-            let inks = inks(pixels, wanted == ColorSpace::YCCK, header.adobe);
-            if inks.len() as u64 != header.size.pixels() * 4 {
-                return Err(Fault::broken(Format::Jpeg, "it has too few pixels"));
-            }
-            return Ok(Decoded {
-                frame: color::cmyk_to_srgb(&inks, header.size, header.icc().as_deref()),
-                icc: None,
-                exif: header.exif.map(<[u8]>::to_vec),
-                xmp: header.xmp.map(<[u8]>::to_vec),
-                density: header.density,
-                gray: false,
-            });
+    let mut pixels = decoder.decode().map_err(fault)?;
+    if is_ycbcr && found != Some(ColorSpace::YCbCr) {
+        for pixel in pixels.as_chunks_mut::<3>().0 {
+            *pixel = rgb(*pixel);
         }
-    };
-    let frame = Frame::new(header.size, layout, pixels)
-        .ok_or_else(|| Fault::broken(Format::Jpeg, "it has too few pixels"))?;
-    Ok(Decoded {
-        frame,
-        icc: header.icc(),
-        exif: header.exif.map(<[u8]>::to_vec),
-        xmp: header.xmp.map(<[u8]>::to_vec),
-        density: header.density,
-        gray: layout == Layout::Gray,
-    })
-}
-
-/// The same coefficients in an ordinary progressive file. What is damaged stays refused, and so is what would take more
-/// memory than was told.
-fn anew(
-    bytes: &[u8],
-    header: &Header,
-    decoding: &Decoding,
-    limits: &Limits,
-    watch: &dyn Watch,
-) -> Option<Vec<u8>> {
-    if rewriting(bytes, header, limits) > decoding.memory.most {
-        return None;
     }
-    let made = codec_jpeg::transcode(bytes, &rewrite_options(limits), watch).ok()?;
-    Some(made.bytes)
+    Ok(pixels)
 }
 
-fn rewrite_options(limits: &Limits) -> TranscodeOptions {
+/// The same by the slower decoder, which does not read four components.
+fn slow(bytes: &[u8], header: &Header, watch: &dyn Watch) -> Result<Vec<u8>, Fault> {
+    let mut decoder = jpeg_decoder::Decoder::new(Watched::new(bytes, watch));
+    let fault = |error: jpeg_decoder::Error| Fault::broken(Format::Jpeg, error.to_string());
+    decoder.read_info().map_err(fault)?;
+    let info = decoder.info();
+    let size = info.map(|info| (usize::from(info.width), usize::from(info.height)));
+    same_size(header, size)?;
+    let layout = match header.components {
+        1 => PixelFormat::L8,
+        _ => PixelFormat::RGB24,
+    };
+    if info.is_none_or(|info| info.pixel_format != layout) {
+        return Err(Fault::broken(
+            Format::Jpeg,
+            "its scans are damaged or of a rare kind",
+        ));
+    }
+    if header.components == 3 {
+        decoder.set_color_transform(match header.color {
+            Color::YCbCr => ColorTransform::YCbCr,
+            Color::Ycck | Color::Other => ColorTransform::RGB,
+        });
+    }
+    decoder.decode().map_err(fault)
+}
+
+/// Refuses a picture in which a decoder has found another size than the probe, before a pixel is made.
+fn same_size(header: &Header, found: Option<(usize, usize)>) -> Result<(), Fault> {
+    let (width, height) = found.unwrap_or_default();
+    let found = Size::new(width as u32, height as u32);
+    if found != header.size {
+        return Err(Fault::other_size(&header.info(), found));
+    }
+    Ok(())
+}
+
+/// The same coefficients in an ordinary file, which says nothing of what its components mean. Where not all components
+/// fit one scan of a baseline file, it is a progressive one.
+fn anew(bytes: &[u8], limits: &Limits, watch: &dyn Watch) -> Result<Vec<u8>, Fault> {
+    let write = |bytes: &[u8], process: Process| {
+        let options = rewrite_options(process, limits);
+        let made = codec_jpeg::transcode(bytes, &options, watch).map_err(refused)?;
+        Ok(without_segments(&made.bytes))
+    };
+    let baseline = write(bytes, Process::Baseline)?;
+    match codec_jpeg::check_limits(&baseline, &limits.of_jpeg()) {
+        Ok(Reading::Plain) => Ok(baseline),
+        _ => write(&baseline, Process::Progressive),
+    }
+}
+
+fn rewrite_options(process: Process, limits: &Limits) -> TranscodeOptions {
     TranscodeOptions {
-        process: Some(Process::Progressive),
+        process: Some(process),
         scans: Scans::Standard,
+        metadata: Metadata::Essential,
+        damage: limits.damage,
         limits: limits.of_jpeg(),
         ..TranscodeOptions::default()
     }
 }
 
-fn slow(bytes: &[u8], header: &Header, watch: &dyn Watch) -> Option<Decoded> {
-    let mut decoder = jpeg_decoder::Decoder::new(Watched::new(bytes, watch));
-    let pixels = decoder.decode().ok()?;
-    let layout = match decoder.info()?.pixel_format {
-        PixelFormat::L8 => Layout::Gray,
-        PixelFormat::RGB24 => Layout::Rgb,
-        PixelFormat::L16 | PixelFormat::CMYK32 => return None,
-    };
-    Some(Decoded {
-        frame: Frame::new(header.size, layout, pixels)?,
-        icc: header.icc(),
-        exif: header.exif.map(<[u8]>::to_vec),
-        xmp: header.xmp.map(<[u8]>::to_vec),
-        density: header.density,
-        gray: layout == Layout::Gray,
-    })
+/// A file of our own without its APPn segments.
+fn without_segments(file: &[u8]) -> Vec<u8> {
+    let mut rest = &file[2..];
+    while let [0xFF, 0xE0..=0xEF, high, low, ..] = *rest {
+        rest = &rest[2 + usize::from(u16::from_be_bytes([high, low]))..];
+    }
+    [&file[..2], rest].concat()
+}
+
+/// What the codec's refusal means.
+fn refused(error: codec_jpeg::Error) -> Fault {
+    jpeg_fault(error).unwrap_or_else(|error| Fault::broken(Format::Jpeg, error.to_string()))
+}
+
+/// Y, Cb and Cr as red, green and blue (T.871, 7).
+fn rgb([y, cb, cr]: [u8; 3]) -> [u8; 3] {
+    let (y, cb, cr) = (f32::from(y), f32::from(cb) - 128.0, f32::from(cr) - 128.0);
+    [
+        y + 1.402 * cr,
+        y - 0.344_136 * cb - 0.714_136 * cr,
+        y + 1.772 * cb,
+    ]
+    .map(|value| (value + 0.5) as u8)
 }
 
 /// Four stored values of each pixel -> amounts of ink, 255 a full cover.
@@ -269,15 +295,9 @@ fn slow(bytes: &[u8], header: &Header, watch: &dyn Watch) -> Option<Decoded> {
 fn inks(mut pixels: Vec<u8>, ycck: bool, adobe: bool) -> Vec<u8> {
     for pixel in pixels.chunks_exact_mut(4) {
         if ycck {
-            let [y, cb, cr] = [pixel[0], pixel[1], pixel[2]].map(f32::from);
-            let (cb, cr) = (cb - 128.0, cr - 128.0);
-            let rgb = [
-                y + 1.402 * cr,
-                y - 0.344_136 * cb - 0.714_136 * cr,
-                y + 1.772 * cb,
-            ];
-            for (channel, value) in pixel.iter_mut().zip(rgb) {
-                *channel = 255 - (value + 0.5) as u8;
+            let inverted = rgb([pixel[0], pixel[1], pixel[2]]);
+            for (channel, value) in pixel.iter_mut().zip(inverted) {
+                *channel = 255 - value;
             }
         }
         if adobe {
@@ -292,8 +312,12 @@ fn inks(mut pixels: Vec<u8>, ycck: bool, adobe: bool) -> Vec<u8> {
 /// Refuses by name what no decoder here reads.
 fn refuse_unsupported(header: &Header) -> Result<(), Fault> {
     let reason = match header.process {
-        0..=3 if header.precision == 8 => return Ok(()),
-        0..=3 => format!("samples of {} bits; 8 are read", header.precision),
+        0..=2 if header.precision == 8 && matches!(header.components, 1 | 3 | 4) => return Ok(()),
+        0..=2 if header.precision == 8 => {
+            format!("{} components; 1, 3 and 4 are read", header.components)
+        }
+        3 => "lossless coding (SOF3)".to_owned(),
+        0..=2 => format!("samples of {} bits; 8 are read", header.precision),
         5..=7 => format!("hierarchical coding (SOF{})", header.process),
         process => format!("arithmetic coding (SOF{process})"),
     };

@@ -75,7 +75,7 @@ pub(super) fn decoding(bytes: &[u8], info: &SourceInfo, space: ColorSpace) -> De
             INDEXED => Gray::Perhaps,
             _ => Gray::No,
         },
-        scans_are_counted: true,
+        written_anew: false,
     }
 }
 

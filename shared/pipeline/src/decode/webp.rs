@@ -38,7 +38,7 @@ pub(super) fn decoding(
         frame_bytes: 4 * pixels,
         metadata_bytes: metadata.sum(),
         gray: Gray::No,
-        scans_are_counted: true,
+        written_anew: false,
     })
 }
 

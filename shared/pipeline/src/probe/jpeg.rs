@@ -1,6 +1,6 @@
 //! The header of a JPEG, as `codec-jpeg` reads it, in the terms of probe and decoders.
 
-use codec_jpeg::{ComponentInfo, Density, Process, exif};
+use codec_jpeg::{Color, ComponentInfo, Density, Process, exif};
 use raster::Size;
 
 use super::info::{SourceInfo, plain};
@@ -23,12 +23,16 @@ pub(crate) struct Header<'a> {
     pub(crate) first_is_coarse: bool,
     /// EXIF without its `Exif\0\0`.
     pub(crate) exif: Option<&'a [u8]>,
-    /// An XMP packet. What goes beyond one segment (extended XMP) is left out.
+    /// An XMP packet that holds for the picture alone. What goes beyond one segment (extended XMP) is left out.
     pub(crate) xmp: Option<&'a [u8]>,
     /// What the JFIF segment says of it.
     pub(crate) density: Density,
     /// True where an Adobe segment says how four components are meant: inverted.
     pub(crate) adobe: bool,
+    /// The color transform of that segment.
+    pub(crate) adobe_transform: Option<u8>,
+    /// What the components mean.
+    pub(crate) color: Color,
 }
 
 impl<'a> Header<'a> {
@@ -48,9 +52,15 @@ impl<'a> Header<'a> {
             first_scan: found.first_scan,
             first_is_coarse: found.components.iter().any(coarse),
             exif: found.exif.clone().map(|place| &bytes[place]),
-            xmp: found.xmp.clone().map(|place| &bytes[place]),
+            xmp: found
+                .xmp
+                .clone()
+                .map(|place| &bytes[place])
+                .filter(|packet| !names_further_pictures(packet)),
             density: found.density,
             adobe: found.adobe,
+            adobe_transform: found.adobe_transform,
+            color: found.color,
             found,
         })
     }
@@ -82,6 +92,15 @@ impl<'a> Header<'a> {
     pub(crate) fn icc(&self) -> Option<Vec<u8>> {
         self.found.icc(self.bytes)
     }
+}
+
+/// True for XMP that speaks of pictures after the first one's end (a gain map, the frames of a motion photo), which are not
+/// there any more once the first is encoded anew.
+fn names_further_pictures(packet: &[u8]) -> bool {
+    const CONTAINER: &[u8] = b"http://ns.google.com/photos/1.0/container/";
+    packet
+        .windows(CONTAINER.len())
+        .any(|part| part == CONTAINER)
 }
 
 /// The codec's words, without its own mention of the format.
