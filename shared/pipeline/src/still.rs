@@ -115,7 +115,7 @@ impl Pixels {
     ///
     /// # Errors
     ///
-    /// Those of [`prepare`] on the source.
+    /// Those of [`prepare`](crate::prepare::prepare) on the source.
     pub fn read(source: &Bytes, limits: &Limits, watch: &dyn Watch) -> Result<Self, Error> {
         let object = |fault| Error::Source { index: 0, fault };
         let info = limits.accept(source).map_err(object)?;
@@ -128,7 +128,7 @@ impl Pixels {
     ///
     /// # Errors
     ///
-    /// Those of [`prepare`] on the result.
+    /// Those of [`prepare`](crate::prepare::prepare) on the result.
     pub fn to_jpeg(
         &self,
         quality: u8,

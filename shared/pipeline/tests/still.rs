@@ -753,3 +753,64 @@ fn pixels_are_encoded_as_the_rule_does() {
             .to_string()
     );
 }
+
+#[test]
+fn no_decoder_finds_a_second_frame_header() {
+    // Bytes that one parser takes for a segment, and another for none, around the header of a huge picture.
+    let huge = b"\xff\xc0\0\x0b\x08\xc3\x50\xc3\x50\x01\x01\x11\0";
+    let len = [0, huge.len() as u8 + 2];
+    for progressive in [false, true] {
+        let whole = Jpeg {
+            progressive,
+            ..Jpeg::default()
+        };
+        let whole = whole.encode(40, 30);
+        let mut places = vec![2];
+        while whole[places[places.len() - 1] + 1] != 0xDA {
+            let at = places[places.len() - 1];
+            places.push(at + 2 + usize::from(u16::from_be_bytes([whole[at + 2], whole[at + 3]])));
+        }
+        for place in places {
+            for strange in [
+                &[][..],
+                b"\xff\x01",
+                b"\xff\xd0",
+                b"\xff\xd8",
+                b"\xff\x02",
+                b"\xff\xfe\0\0",
+                b"\xff\xe3\0\x01",
+                b"\0\0\xff",
+            ] {
+                for length in [&[][..], &len] {
+                    let (before, after) = whole.split_at(place);
+                    let source = [before, strange, length, huge, after].concat();
+                    let Ok(info) = pipeline::probe(&source) else {
+                        continue;
+                    };
+                    let source = [Bytes::from(source)];
+                    for rule in ["imageMogr2/format/png", "imageMogr2/interlace/1"] {
+                        // Refused, or of the size that the limits were checked by.
+                        if prepare(rule, &source).is_ok() {
+                            let made = pipeline::probe(&run(rule, &source)).unwrap();
+                            assert_eq!(made.size, info.size, "{rule} {place} {strange:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_webp_is_as_large_as_its_first_chunk_says() {
+    // 54 bytes: a lossless picture of 16383x16383 and, after it, a canvas of 8x8.
+    let mut file = b"RIFF\x2e\0\0\0WEBPVP8L\x10\0\0\0\x2f\xfe\xbf\xff\x0f".to_vec();
+    file.resize(36, 0);
+    file.extend(b"VP8X\x0a\0\0\0\0\0\0\0\x07\0\0\x07\0\0");
+    assert_eq!(file.len(), 54);
+    refuses(
+        "imageMogr2/format/jpg",
+        &[file.into()],
+        "the object: 16383x16383 px, 268402689 pixels in all; at most 250000000 are allowed",
+    );
+}
