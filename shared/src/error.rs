@@ -270,7 +270,9 @@ impl Error {
                 auth::Error::UnknownKey(_) => answer(S::FORBIDDEN, "InvalidAccessKeyId"),
                 auth::Error::TimeTooSkewed { .. } => answer(S::FORBIDDEN, "RequestTimeTooSkewed"),
                 auth::Error::Mismatch(_) => answer(S::FORBIDDEN, "SignatureDoesNotMatch"),
+                auth::Error::PolicyDocument(_) => answer(S::BAD_REQUEST, "InvalidPolicyDocument"),
                 auth::Error::Malformed(_)
+                | auth::Error::Condition(_)
                 | auth::Error::TooManyNames { .. }
                 | auth::Error::Expired { .. }
                 | auth::Error::UnknownToken

@@ -177,7 +177,12 @@ pub(crate) fn http_string(method: &str, path: &[u8], params: &[Pair], headers: &
 }
 
 pub(crate) fn string_to_sign(sign_time: &str, http_string: &[u8]) -> String {
-    format!("sha1\n{sign_time}\n{}\n", hex(&Sha1::digest(http_string)))
+    format!("sha1\n{sign_time}\n{}\n", digest(http_string))
+}
+
+/// The SHA-1 of this in hex digits.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha1::digest(bytes))
 }
 
 /// The key of the second HMAC: the first one's result as hex text.

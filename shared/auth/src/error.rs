@@ -62,6 +62,12 @@ pub enum Error {
     /// The signature is not what the key gives for this request. COS: `SignatureDoesNotMatch`.
     #[error("the signature does not match the request{}", .0.missing_text())]
     Mismatch(Box<Mismatch>),
+    /// The policy document of a form cannot be read. COS: `InvalidPolicyDocument`.
+    #[error("the policy of the form: {0}")]
+    PolicyDocument(String),
+    /// The policy of a form does not allow it. COS: `AccessDenied`.
+    #[error("the policy of the form does not allow it: {0}")]
+    Condition(String),
     /// The request carries a security token that is not the key's. COS: `AccessDenied`.
     #[error("the security token is not one of this access key's")]
     UnknownToken,

@@ -36,6 +36,8 @@ pub enum Carrier {
     Query,
     /// The whole authorization in one query parameter, `sign`.
     SignParameter,
+    /// The fields of a form, with a policy that is signed.
+    Form,
 }
 
 impl fmt::Display for Carrier {
@@ -44,6 +46,7 @@ impl fmt::Display for Carrier {
             Carrier::Header => "the Authorization header",
             Carrier::Query => "the query",
             Carrier::SignParameter => "the query parameter `sign`",
+            Carrier::Form => "the fields of the form",
         })
     }
 }
@@ -173,7 +176,7 @@ impl Fields {
     /// Whether a query item is a carrier of this signature, and so not part of what it signs.
     pub(crate) fn is_carrier(&self, item: &[u8]) -> bool {
         match self.carrier {
-            Carrier::Header => false,
+            Carrier::Header | Carrier::Form => false,
             Carrier::Query => is_field(item),
             Carrier::SignParameter => query::is_named(item, b"sign"),
         }
@@ -188,7 +191,7 @@ fn is_field(item: &[u8]) -> bool {
 }
 
 impl SentWindow {
-    fn parse(name: &str, text: String) -> Result<Self, Error> {
+    pub(crate) fn parse(name: &str, text: String) -> Result<Self, Error> {
         let number = |digits: &str| -> Option<u64> {
             (digits.len() <= 15 && digits.bytes().all(|byte| byte.is_ascii_digit()))
                 .then(|| digits.parse().ok())?

@@ -2,7 +2,7 @@
 //!
 //! An explicit deny always wins; what no statement allows is denied (COS documentation, "Access policy language").
 
-mod json;
+pub(crate) mod json;
 mod network;
 mod parse;
 mod pattern;

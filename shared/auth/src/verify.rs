@@ -6,7 +6,7 @@ use crate::{
     canonical::{Canonical, Covered, candidates, is_signature, string_to_sign},
     encoding::{escape_name, unescape},
     error::{Error, MAX_SKEW_SECONDS, Mismatch, short},
-    fields::{Carrier, Fields},
+    fields::{Carrier, Fields, Window},
     key::Key,
     query,
     request::{Request, TOKENS, masked},
@@ -32,7 +32,7 @@ pub struct Verified {
     pub carrier: Carrier,
     /// The last Unix second at which the signature is good.
     pub end: u64,
-    covered: Covered,
+    pub(crate) covered: Covered,
 }
 
 impl Verified {
@@ -135,9 +135,13 @@ pub fn verify_url(
 }
 
 fn check_time(fields: &Fields, now: u64) -> Result<(), Error> {
-    let windows = [fields.sign_time.window, fields.key_time.window];
-    let start = windows[0].start.max(windows[1].start);
-    let end = windows[0].end.min(windows[1].end);
+    check_windows(&[fields.sign_time.window, fields.key_time.window], now)
+}
+
+/// Whether `now` is in all of these windows, with the skew of a client's clock.
+pub(crate) fn check_windows(windows: &[Window], now: u64) -> Result<(), Error> {
+    let start = windows.iter().map(|window| window.start).max().unwrap_or(0);
+    let end = windows.iter().map(|window| window.end).min().unwrap_or(0);
     if start > now.saturating_add(MAX_SKEW_SECONDS) {
         return Err(Error::TimeTooSkewed { ahead: start - now });
     }
