@@ -8,7 +8,7 @@ use crate::config::hosts;
 use crate::storage;
 use crate::storage::{BadKey, ObjectKey};
 use crate::wire::incoming::Broken;
-use crate::wire::{pic_operations, xml};
+use crate::wire::{form, pic_operations, xml};
 
 /// Why a request was not answered as it asked.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +149,12 @@ pub enum Error {
         /// What is allowed.
         limit: u64,
     },
+    /// The body cannot be read as the form that it is said to be.
+    #[error("{0}")]
+    Form(#[from] form::Error),
+    /// The file of a form has fewer bytes than its policy wants.
+    #[error("{0}")]
+    EntityTooSmall(Broken),
     /// The answer has more bytes than whatever stands in front lets through.
     #[error(
         "the answer is larger than the {limit} bytes that fit through this endpoint; {way_out}"
@@ -319,10 +325,17 @@ impl Error {
             Self::InRule { source, .. } | Self::WithOutcome { source, .. } => source.answer(),
             Self::PreconditionFailed => answer(S::PRECONDITION_FAILED, "PreconditionFailed"),
             Self::InvalidRange { .. } => answer(S::RANGE_NOT_SATISFIABLE, "InvalidRange"),
-            Self::IncompleteBody { .. } | Self::BrokenBody => {
+            Self::SlowBody | Self::Form(form::Error::Body(Broken::Slow)) => {
+                answer(S::BAD_REQUEST, "RequestTimeout")
+            }
+            Self::IncompleteBody { .. } | Self::BrokenBody | Self::Form(form::Error::Body(_)) => {
                 answer(S::BAD_REQUEST, "IncompleteBody")
             }
-            Self::SlowBody => answer(S::BAD_REQUEST, "RequestTimeout"),
+            Self::Form(form::Error::Malformed(_)) => answer(S::BAD_REQUEST, "MalformedPOSTRequest"),
+            Self::Form(form::Error::TooLong) => {
+                answer(S::BAD_REQUEST, "MaxPostPreDataLengthExceeded")
+            }
+            Self::EntityTooSmall(_) => answer(S::BAD_REQUEST, "EntityTooSmall"),
             Self::EntityTooLarge { .. }
             | Self::AppendedTooLarge { .. }
             | Self::AnswerTooLarge { .. } => answer(S::BAD_REQUEST, "EntityTooLarge"),
@@ -434,6 +447,8 @@ impl From<Broken> for Error {
         match broken {
             Broken::Slow => Self::SlowBody,
             Broken::Off => Self::BrokenBody,
+            Broken::Form(text) => Self::Form(form::Error::Malformed(text.into())),
+            Broken::Short { .. } => Self::EntityTooSmall(broken),
         }
     }
 }

@@ -14,6 +14,7 @@ use rules::{NamedImage, Rule};
 
 use crate::authority::call::{Call, Front, header_text, response_overrides};
 use crate::authority::decide::{Ask, Decided, Who};
+use crate::authority::form;
 use crate::authority::operation::Operation;
 use crate::authority::signature::refuse_uncovered;
 use crate::authority::{Authority, cors};
@@ -142,10 +143,17 @@ fn explain_request(
     let caller = place.as_ref().and_then(|place| {
         told.take(authority.authenticate(&method, &raw_path, &raw_query, headers, place, now))
     });
-    if let Some(caller) = &caller {
+    let query = told.take(rules::split_query(&raw_query).map_err(Error::from));
+    let is_form = |place: &Place| {
+        query
+            .as_ref()
+            .is_some_and(|query| form::boundary(&method, place, query, headers).is_some())
+    };
+    if let Some(caller) = &caller
+        && !place.as_ref().is_some_and(is_form)
+    {
         told.take(authority.refuse_other_pages(caller, &method, headers));
     }
-    let query = told.take(rules::split_query(&raw_query).map_err(Error::from));
     if let Some(item) = query.as_ref().and_then(|query| query.rule.as_ref()) {
         match Rule::parse(&item.text) {
             Ok(rule) => told.rule(&rule),

@@ -11,13 +11,17 @@ use crate::answer::{Seen, finish};
 use crate::authority::call::{Call, Front, header_text, now};
 use crate::authority::cors;
 use crate::authority::decide::Who;
+use crate::authority::form;
 use crate::authority::jobs::Created;
 use crate::authority::operation::Operation;
 use crate::authority::signature::refuse_uncovered;
 use crate::config::hosts::{self, Asked};
 use crate::error::Error;
+use crate::operations::request::Longest;
 use crate::operations::trigger::{UploadError, Uploaded};
-use crate::operations::{copy, describe, download, list, multipart, object, process, trigger};
+use crate::operations::{
+    self, copy, describe, download, list, multipart, object, process, trigger,
+};
 use crate::service::Service;
 use crate::storage::deadline::{within, within_until};
 use crate::wire::body::Body;
@@ -118,9 +122,12 @@ impl Service {
             &place,
             now,
         )?;
-        self.authority
-            .refuse_other_pages(&caller, &parts.method, &parts.headers)?;
         let query = rules::split_query(&raw_query)?;
+        // Who sends a form is told by its fields.
+        if form::boundary(&parts.method, &place, &query, &parts.headers).is_none() {
+            self.authority
+                .refuse_other_pages(&caller, &parts.method, &parts.headers)?;
+        }
         let call = Call {
             method: parts.method,
             raw_query,
@@ -151,8 +158,8 @@ impl Service {
             Operation::ListObjects => list::objects(self, call).await,
             Operation::ListMultipart => list::multipart_uploads(self, call).await,
             Operation::ListParts(upload) => list::parts(self, call, &upload).await,
-            Operation::PutObject => object::put(self, call, body).await,
-            Operation::PutProcessed => process::put(self, call, body).await,
+            Operation::PutObject => object::put(self, call, body, &Longest::put(self)).await,
+            Operation::PutProcessed => process::put(self, call, body, &Longest::put(self)).await,
             Operation::PutPart(upload) => multipart::put_part(self, call, &upload, body).await,
             Operation::CopyPart(upload, source) => copy::part(self, call, &upload, source).await,
             Operation::Append(position) => object::append(self, call, position, body).await,
@@ -164,6 +171,9 @@ impl Service {
             }
             Operation::AbortMultipart(upload) => multipart::abort(self, call, &upload).await,
             Operation::DeleteObject => object::delete(self, call).await,
+            Operation::PostForm(boundary) => {
+                operations::form::post(self, call, boundary, body).await
+            }
             Operation::DeleteObjects => object::delete_many(self, call, body).await,
             Operation::Describe(described) => describe::describe(self, call, described).await,
         }

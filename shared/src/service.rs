@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::authority::call::Call;
 use crate::authority::{Authority, warnings};
 use crate::causes;
@@ -18,6 +20,9 @@ pub(crate) const DOCUMENT_BYTES: u64 = 2 << 20;
 /// Bodies of requests in memory at once, as a multiple of the longest that is allowed.
 const BODIES: u64 = 4;
 
+/// Forms whose fields are read at once. Until then nobody knows who sends them.
+const MAX_FORMS: usize = 64;
+
 /// The three modes over the configured buckets.
 pub struct Service {
     pub(crate) authority: Authority,
@@ -25,6 +30,8 @@ pub struct Service {
     pub(crate) gate: Gate,
     /// What bodies of requests may take.
     pub(crate) bodies: Arc<Memory>,
+    /// Forms whose fields are being read.
+    pub(crate) forms: Semaphore,
 }
 
 impl Service {
@@ -64,6 +71,7 @@ impl Service {
             storages,
             gate,
             bodies: Arc::new(Memory::new(room, unsigned)),
+            forms: Semaphore::new(MAX_FORMS),
         })
     }
 

@@ -41,8 +41,8 @@ pub struct AllowedForm {
 /// - `policy` is the base64 of a JSON object with `expiration` (RFC 3339) and `conditions`: `{"name": "value"}`,
 ///   `["eq" | "starts-with", "$name", "value"]` or `["content-length-range", least, most]`. Letter case of names means nothing.
 /// - `q-sign-algorithm`, `q-ak`, `q-key-time` and `q-signature` carry the signature: the HMAC over the SHA-1 of the JSON.
-/// - Every condition must hold, there must be one on each field but `policy`, `q-*` and a security token, and the bucket
-///   and the key must be among them.
+/// - Every condition must hold, and there must be one on the bucket, on the key, and on each other field that is not empty
+///   but `policy`, `q-*` and a security token.
 ///
 /// # Errors
 ///
@@ -150,8 +150,10 @@ impl Form<'_> {
             let text = "it has no condition on the whole `bucket`";
             return Err(Error::Condition(text.to_owned()));
         }
-        let fields = self.fields.iter().map(|(name, _)| name.as_str());
-        let bare = fields
+        // What is empty says nothing.
+        let given = self.fields.iter().filter(|(_, value)| !value.is_empty());
+        let bare = given
+            .map(|(name, _)| name.as_str())
             .filter(|name| needs_condition(name))
             .chain(["key"])
             .find(|name| !is_named(name));

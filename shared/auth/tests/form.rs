@@ -75,6 +75,7 @@ fn a_policy_allows_what_its_conditions_name() {
         ("key", "form/a.jpg"),
         ("success_action_status", "201"),
         ("x-cos-meta-a", "b"),
+        ("content-type", ""),
     ];
     let allowed = judged(&conditions, &fields).expect("it is allowed");
     assert_eq!(allowed.bytes, (1, 90));

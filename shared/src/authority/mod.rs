@@ -4,6 +4,7 @@
 pub(crate) mod call;
 pub(crate) mod cors;
 pub(crate) mod decide;
+pub(crate) mod form;
 pub(crate) mod images;
 pub(crate) mod jobs;
 pub(crate) mod operation;

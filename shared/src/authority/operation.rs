@@ -10,6 +10,7 @@ use rules::QueryRule;
 use super::Authority;
 use super::call::Call;
 use super::decide::Ask;
+use super::form;
 use crate::error::Error;
 use crate::storage::UploadId;
 use crate::wire::names::{
@@ -41,6 +42,8 @@ pub(crate) enum Operation<'c> {
     DeleteObjects,
     /// A part of the API that is told as it is and that no request changes.
     Describe(Described),
+    /// A form with a file in it, and its boundary.
+    PostForm(&'c str),
 }
 
 /// What is told of a bucket or an object beside its content.
@@ -152,6 +155,11 @@ impl<'c> Operation<'c> {
                 None => Self::DeleteObject,
             },
             ("PUT" | "POST" | "DELETE", false) => {
+                if let Some(boundary) =
+                    form::boundary(&call.method, &call.place, &call.query, &call.headers)
+                {
+                    return Ok(Self::PostForm(boundary));
+                }
                 let method = call.method.to_string();
                 return Err(Error::NoKey { method });
             }
@@ -252,6 +260,8 @@ impl Authority {
             Operation::AbortMultipart(_) => object(Action::AbortMultipartUpload),
             Operation::DeleteObject => object(Action::DeleteObject),
             // Each key of the body is judged by itself when it is read.
+            // A form is judged when its fields are read.
+            Operation::PostForm(_) => Ok(Vec::new()),
             Operation::DeleteObjects => Ok(vec![Ask::DeleteSome { bucket }]),
         }
     }

@@ -156,15 +156,16 @@ fn not_modified(
     response
 }
 
-/// `PUT /<key>` without rules.
+/// `PUT /<key>` without rules, of a body of `longest` bytes at most.
 pub(crate) async fn put(
     service: &Service,
     call: &Call,
     body: Incoming,
+    longest: &Longest,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
     let options = put_options(&call.headers)?;
-    let body = receive(service, call, body, &Longest::put(service)).await?;
+    let body = receive(service, call, body, longest).await?;
     let storage = service.storage(call.place.bucket);
     let put = storage.put(&key, body, options);
     let info = service.within(call, put).await?;

@@ -28,17 +28,18 @@ use crate::wire::pic_operations::PicOperations;
 use crate::wire::xml::Writer;
 use crate::work::{Entry, Timer};
 
-/// `PUT /<key>` with `Pic-Operations`.
+/// `PUT /<key>` with `Pic-Operations`, of a body of `longest` bytes at most.
 pub(crate) async fn put(
     service: &Service,
     call: &Call,
     body: Incoming,
+    longest: &Longest,
 ) -> Result<Response<Body>, Error> {
     let key = call.key()?;
     let document = service.authority.pic_operations(call)?;
     let options = request::put_options(&call.headers)?;
     let jobs = service.authority.jobs(call, &document, &key)?;
-    let body = receive(service, call, body, &Longest::put(service)).await?;
+    let body = receive(service, call, body, longest).await?;
     let work = process(service, call, &key, &document, &jobs, options, body);
     service.within(call, Box::pin(work)).await
 }
@@ -213,7 +214,7 @@ async fn join_parts(
         .complete_multipart(key, upload, parts, precondition)
         .await?;
     let mut answer = Writer::new("CompleteMultipartUploadResult");
-    let location = location(&service.authority, call, call.place.bucket, key);
+    let location = location(&service.authority, call, call.place.bucket, key.as_str());
     answer
         .leaf("Location", format!("http://{location}"))
         .leaf("Bucket", service.authority.bucket_name(call.place.bucket))

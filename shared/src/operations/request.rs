@@ -111,7 +111,7 @@ impl Longest {
         }
     }
 
-    fn exceeded(&self) -> Error {
+    pub(crate) fn exceeded(&self) -> Error {
         Error::EntityTooLarge {
             limit: self.bytes,
             way_out: self.way_out,

@@ -29,7 +29,7 @@ pub(crate) fn answer_upload(
         .leaf("Key", key)
         .leaf(
             "Location",
-            location(authority, call, call.place.bucket, key),
+            location(authority, call, call.place.bucket, key.as_str()),
         )
         .leaf("ETag", final_etag(call, key, original, jobs, stored));
     if let Some(about) = about {
@@ -52,7 +52,7 @@ pub(crate) fn write_results(
     for (job, stored) in jobs.iter().zip(stored) {
         answer.begin("Object").leaf("Key", &job.target).leaf(
             "Location",
-            location(authority, call, job.bucket, &job.target),
+            location(authority, call, job.bucket, job.target.as_str()),
         );
         if let Some(info) = stored.info.result {
             answer
@@ -72,12 +72,7 @@ pub(crate) fn write_results(
 }
 
 /// Host and key, without a scheme.
-pub(crate) fn location(
-    authority: &Authority,
-    call: &Call,
-    bucket: usize,
-    key: &ObjectKey,
-) -> String {
+pub(crate) fn location(authority: &Authority, call: &Call, bucket: usize, key: &str) -> String {
     if bucket == call.place.bucket {
         // On path-style hosts the path begins with the bucket.
         return match hosts_path(call, authority.bucket_name(bucket)) {

@@ -24,6 +24,19 @@ pub enum Broken {
     /// The connection ended before, or the body is not what its framing says.
     #[error("the body broke off, or is not chunked as its header says")]
     Off,
+    /// It is a form that does not end as forms do.
+    #[error("the body is not a form (multipart/form-data): {0}")]
+    Form(&'static str),
+    /// The file in a form is shorter than its policy wants.
+    #[error(
+        "the file has {found} bytes; the policy of the form wants {least} at least (content-length-range)"
+    )]
+    Short {
+        /// Bytes that the policy wants.
+        least: u64,
+        /// Bytes that came.
+        found: u64,
+    },
 }
 
 impl Incoming {

@@ -3,6 +3,7 @@
 
 pub mod body;
 pub(crate) mod conditions;
+pub mod form;
 pub(crate) mod headers;
 pub mod incoming;
 pub(crate) mod logged;

@@ -283,3 +283,36 @@ fn no_more_is_read_than_is_allowed() {
         assert_eq!(answer.asked, 0, "{method} {target}");
     }
 }
+
+/// The head of a form is its fields: of a file that may not be stored, nothing is asked for; of fields, no more than 64 KiB.
+#[test]
+fn the_fields_of_a_form_are_its_head() {
+    let bare = Bare::with(SOME);
+    let boundary = ("content-type", "multipart/form-data; boundary=x");
+    let field = |name: &str, value: &str| {
+        let name = format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        Bytes::from(format!("{name}{value}\r\n"))
+    };
+    let file = Bytes::from_static(
+        b"--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\n",
+    );
+    let (key, rest) = (field("key", "out/a"), Bytes::from_static(&[b' '; 900]));
+    let head = (key.len() + file.len()) as u64;
+    let form = Sent {
+        parts: vec![key, file, rest.clone()],
+        ..Sent::new("POST", "/", b"").len(Some(head + 900))
+    };
+    let answer = bare.send(form.with(boundary.0, boundary.1));
+    assert_eq!(answer.status, 403, "{}", answer.text);
+    assert!(answer.text.contains("PostObject"), "{}", answer.text);
+    assert_eq!((answer.asked, answer.given), (2, head));
+
+    let endless = Sent {
+        parts: vec![rest; 1_000_000],
+        ..Sent::new("POST", "/", b"").len(None)
+    };
+    let answer = bare.send(endless.with(boundary.0, boundary.1));
+    let code = "MaxPostPreDataLengthExceeded";
+    assert!(answer.text.contains(code), "{}", answer.text);
+    assert!(answer.given <= 64 * 1024 + 900, "{}", answer.given);
+}

@@ -8,6 +8,7 @@ mod copies;
 mod coverage;
 mod deadline;
 mod explain;
+mod forms;
 mod heads;
 mod interlace;
 mod modes;

@@ -84,6 +84,18 @@ pub(crate) fn presigned(by: &str, method: &str, host: &str, target: &str) -> Str
     format!("{path}?{query}")
 }
 
+/// The value of an `Authorization` header over these headers and everything in `target`.
+pub(crate) fn authorization(
+    by: &str,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> String {
+    signing(by, method, target, headers, |signing| {
+        signing.authorization()
+    })
+}
+
 /// Sends a request, everything in it signed by the key `by`; anonymously without one.
 pub(crate) fn send(
     server: &Server,
