@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use http::header::{self, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri, request};
 
 use crate::authority::cors;
@@ -104,6 +104,14 @@ pub(crate) fn finish(
         &httpdate::fmt_http_date(SystemTime::now()),
     );
     set(answer, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    if config.is_some_and(|config| !config.embedding) {
+        // The open host of a laptop: no page that its browser has open shows what lies in its folder.
+        set(
+            answer,
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        );
+    }
     let rules = config.map_or(&[][..], |config| &config.cors);
     cors::annotate(rules, &seen.method, seen.origin.as_ref(), answer);
     macro_rules! log {

@@ -31,6 +31,9 @@ pub(crate) struct Arguments {
     /// Serve this folder, open to everyone on this machine, without a configuration.
     #[arg(long, value_name = "DIR", conflicts_with = "config")]
     root: Option<PathBuf>,
+    /// Without a configuration: let pages of other origins show what is served.
+    #[arg(long, conflicts_with = "config")]
+    allow_embedding: bool,
 }
 
 impl Default for Arguments {
@@ -39,6 +42,7 @@ impl Default for Arguments {
             listen: LISTEN,
             config: ConfigOption::default(),
             root: None,
+            allow_embedding: false,
         }
     }
 }
@@ -61,8 +65,10 @@ pub(crate) fn serve(arguments: &Arguments) -> Result<(), Error> {
         if with_samples {
             samples::copy(&folder)?;
         }
+        let mut config = Config::open(SAMPLE_BUCKET, folder);
+        config.embedding = arguments.allow_embedding;
         Found {
-            config: Config::open(SAMPLE_BUCKET, folder),
+            config,
             base: PathBuf::new(),
         }
     };

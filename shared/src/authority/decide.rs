@@ -313,16 +313,61 @@ impl Authority {
         Err(Error::Denied(text.to_owned()))
     }
 
-    /// `Cache-Control` of an answer about this object.
-    pub(crate) fn cache_control(&self, call: &Call, key: &ObjectKey) -> String {
-        if let Some(configured) = &self.config.cache_control {
-            return configured.clone();
+    /// `Cache-Control` of an answer about these objects. `said` is what whoever stored the one object said of it; else the
+    /// configuration counts.
+    ///
+    /// Where not everyone may read all of them, no cache that others share may keep the answer, whatever was said.
+    pub(crate) fn cache_control<'k>(
+        &self,
+        objects: impl IntoIterator<Item = (usize, &'k ObjectKey)>,
+        said: Option<&str>,
+    ) -> String {
+        let said = said.or(self.config.cache_control.as_deref());
+        let mut objects = objects.into_iter();
+        if objects.all(|(bucket, key)| self.anyone_may(Action::GetObject, bucket, key)) {
+            return said.unwrap_or("public, max-age=31536000").to_owned();
         }
-        if self.anyone_may(Action::GetObject, call.place.bucket, key) {
-            "public, max-age=31536000"
-        } else {
-            "private"
+        said.map_or("private".to_owned(), privately)
+    }
+}
+
+/// `Cache-Control` that lets only the client's own cache keep an answer: without `public` and `s-maxage`, with `private`.
+fn privately(said: &str) -> String {
+    let mut is_quoted = false;
+    let directives = said.split(|c| {
+        is_quoted ^= c == '"';
+        c == ',' && !is_quoted
+    });
+    let kept = directives.map(str::trim).filter(|directive| {
+        let name = directive.split('=').next().unwrap_or_default().trim_end();
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        !(name.is_empty() || is("public") || is("private") || is("s-maxage"))
+    });
+    std::iter::once("private")
+        .chain(kept)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn private_takes_the_place_of_what_shared_caches_obey() {
+        for (said, expected) in [
+            ("public, max-age=60", "private, max-age=60"),
+            ("s-maxage=9,max-age=1", "private, max-age=1"),
+            ("Public", "private"),
+            (
+                "private=\"a, public\", no-cache=\"x, y\"",
+                "private, no-cache=\"x, y\"",
+            ),
+            ("no-store", "private, no-store"),
+            ("", "private"),
+            ("max-age=1, \"public", "private, max-age=1, \"public"),
+        ] {
+            assert_eq!(privately(said), expected, "{said}");
         }
-        .to_owned()
     }
 }

@@ -21,6 +21,9 @@ struct Config {
     #[serde(default)]
     cloud_mode_needs_put_only: bool,
     #[serde(default)]
+    active_content: bool,
+    embedding: Option<bool>,
+    #[serde(default)]
     bucket: Vec<Bucket>,
     #[serde(default)]
     key: Vec<Key>,
@@ -221,6 +224,8 @@ impl Config {
             cache_control: self.cache_control,
             trusted_front: self.trusted_front,
             cloud_mode_needs_put_only: self.cloud_mode_needs_put_only,
+            active_content: self.active_content,
+            embedding: self.embedding.unwrap_or(true),
             buckets,
             keys,
             anonymous: grant(

@@ -21,6 +21,10 @@ pub struct Outside<'a> {
 
 /// A checked configuration.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the file"
+)]
 pub struct Config {
     /// Hosts of this deployment that name no bucket: requests to them go to the default bucket.
     pub endpoint_hosts: Vec<String>,
@@ -30,6 +34,10 @@ pub struct Config {
     pub trusted_front: bool,
     /// POST `?image_process` asks only for `PutObject`, as some of the protocol's pages have it.
     pub cloud_mode_needs_put_only: bool,
+    /// Stored HTML, SVG and XML may run their scripts where a browser opens them as a page.
+    pub active_content: bool,
+    /// Pages of other origins may show what is answered, as images are shown on web sites.
+    pub embedding: bool,
     /// The buckets.
     pub buckets: Vec<Bucket>,
     /// The keys that sign requests.
@@ -325,6 +333,8 @@ impl Config {
             cache_control: None,
             trusted_front: false,
             cloud_mode_needs_put_only: false,
+            active_content: false,
+            embedding: false,
             buckets: vec![Bucket {
                 name: name.to_owned(),
                 hosts: Vec::new(),

@@ -118,16 +118,8 @@ fn answer_without_body(
     etag: &ETag,
     last_modified: SystemTime,
 ) -> Response<Body> {
-    let public = names.iter().all(|name| {
-        service
-            .authority
-            .anyone_may(Action::GetObject, name.bucket, &name.key)
-    });
-    let cache_control = match &service.authority.config.cache_control {
-        Some(configured) => configured.as_str(),
-        None if public => "public, max-age=31536000",
-        None => "private",
-    };
+    let objects = names.iter().map(|name| (name.bucket, &name.key));
+    let cache_control = service.authority.cache_control(objects, None);
     let mut response = Response::new(Body::Empty);
     let headers = response.headers_mut();
     set(headers, header::ETAG, etag.as_str());
@@ -136,7 +128,7 @@ fn answer_without_body(
         header::LAST_MODIFIED,
         &httpdate::fmt_http_date(last_modified),
     );
-    set(headers, header::CACHE_CONTROL, cache_control);
+    set(headers, header::CACHE_CONTROL, &cache_control);
     response
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use http::header;
+use http::header::{self, HeaderMap};
 use http::{Response, StatusCode};
 
 use crate::authority::call::{Call, response_overrides};
@@ -47,8 +47,13 @@ pub(crate) async fn get(service: &Service, call: &Call) -> Result<Response<Body>
     {
         return Err(Error::answer_too_large(limit));
     }
+    let headers = response.headers_mut();
     for (name, value) in overrides {
-        response.headers_mut().insert(name, value);
+        headers.insert(name, value);
+    }
+    if !service.authority.config.active_content && is_active(headers) {
+        // A page that someone has stored must not act in the name of the host it comes from.
+        set(headers, header::CONTENT_SECURITY_POLICY, "sandbox");
     }
     Ok(response)
 }
@@ -119,13 +124,8 @@ fn found(
         set(headers, header::CONTENT_RANGE, &content_range);
     }
     describe(headers, info);
-    if info.attributes.cache_control.is_none() {
-        set(
-            headers,
-            header::CACHE_CONTROL,
-            &service.authority.cache_control(call, key),
-        );
-    }
+    let cache_control = cache_control(service, call, key, info);
+    set(headers, header::CACHE_CONTROL, &cache_control);
     response
 }
 
@@ -145,15 +145,18 @@ fn not_modified(
         header::LAST_MODIFIED,
         &httpdate::fmt_http_date(info.last_modified),
     );
-    let cache_control = match &info.attributes.cache_control {
-        Some(own) => own.clone(),
-        None => service.authority.cache_control(call, key),
-    };
+    let cache_control = cache_control(service, call, key, info);
     set(headers, header::CACHE_CONTROL, &cache_control);
     set(headers, header::CONTENT_LENGTH, "0");
     // Lambda names a streamed answer `application/octet-stream` if nothing else does, and caches may take that over.
     set(headers, header::CONTENT_TYPE, content_type(info));
     response
+}
+
+fn cache_control(service: &Service, call: &Call, key: &ObjectKey, info: &ObjectInfo) -> String {
+    let said = info.attributes.cache_control.as_deref();
+    let object = (call.place.bucket, key);
+    service.authority.cache_control([object], said)
 }
 
 /// `PUT /<key>` without rules, of a body of `longest` bytes at most.
@@ -312,6 +315,19 @@ pub(crate) async fn append(
         &info.size.to_string(),
     );
     Ok(response)
+}
+
+/// Whether a browser may run scripts of an answer of this type that it opens as a page: HTML, SVG and other XML.
+fn is_active(headers: &HeaderMap) -> bool {
+    let said = headers.get(header::CONTENT_TYPE);
+    let said = said.map_or(&[][..], |value| value.as_bytes());
+    let end = said.iter().position(|byte| b"; \t,".contains(byte));
+    let media_type = said[..end.unwrap_or(said.len())].to_ascii_lowercase();
+    media_type.ends_with(b"xml")
+        || matches!(
+            &*media_type,
+            b"text/html" | b"application/xslt" | b"text/xsl"
+        )
 }
 
 fn content_range(range: &Range<u64>, size: u64) -> String {

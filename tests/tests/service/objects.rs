@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use service_tests::jpeg;
 
-use crate::server::{HOST, Server};
+use crate::server::{BUCKET, HOST, Server};
+use crate::signer::{key_table, policy, send};
 
 #[test]
 fn what_is_put_is_got() {
@@ -609,4 +611,90 @@ fn not_modified_has_the_objects_own_cache_control() {
         (answer.status, answer.header("cache-control")),
         (304, "max-age=7")
     );
+}
+
+#[test]
+fn what_not_everyone_may_read_is_private_whatever_its_uploader_said() {
+    let table = key_table("all", "policy = \"open\"");
+    let shown = policy(&format!(
+        "{{\"effect\":\"allow\",\"action\":\"cos:GetObject\",\"resource\":\"qcs::cos:*:*:{BUCKET}/shown/*\"}}"
+    ));
+    let server = Server::with(&format!(
+        "cache_control = \"public, s-maxage=9, max-age=5\"\n{table}[anonymous]\n{shown}"
+    ));
+    let ask = |method, target, headers: &[(&str, &str)], body: &[u8]| {
+        send(&server, Some("all"), method, (HOST, target), headers, body)
+    };
+    let photo = jpeg(24, 16, 1);
+    let said = [("Cache-Control", "public, max-age=7")];
+    for key in ["/hidden/said", "/shown/said"] {
+        assert_eq!(ask("PUT", key, &said, &photo).status, 200);
+    }
+    for key in ["/hidden/plain", "/shown/plain"] {
+        assert_eq!(ask("PUT", key, &[], &photo).status, 200);
+    }
+    for (target, expected) in [
+        ("/shown/said", "public, max-age=7"),
+        ("/shown/plain", "public, s-maxage=9, max-age=5"),
+        ("/hidden/said", "private, max-age=7"),
+        ("/hidden/plain", "private, max-age=5"),
+        (
+            "/shown/said?imageMogr2/strip",
+            "public, s-maxage=9, max-age=5",
+        ),
+        ("/hidden/said?imageMogr2/strip", "private, max-age=5"),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let answer = ask(method, target, &[], b"");
+            assert_eq!(answer.status, 200, "{target}");
+            assert_eq!(
+                answer.header("cache-control"),
+                expected,
+                "{method} {target}"
+            );
+            let etag = answer.header("etag").to_owned();
+            let same = ask(method, target, &[("If-None-Match", &etag)], b"");
+            assert_eq!(same.status, 304, "{target}");
+            assert_eq!(same.header("cache-control"), expected, "304 of {target}");
+        }
+    }
+}
+
+#[test]
+fn stored_pages_run_no_scripts_unless_they_may() {
+    for (lines, expected) in [("", "sandbox"), ("active_content = true\n", "")] {
+        let server = Server::with(&format!("{lines}[anonymous]\npolicy = \"open\"\n"));
+        for (media_type, is_active) in [
+            ("text/html; charset=utf-8", true),
+            ("TEXT/HTML", true),
+            ("image/svg+xml", true),
+            ("application/xhtml+xml", true),
+            ("text/xml", true),
+            ("image/jpeg", false),
+            ("text/plain", false),
+            ("application/octet-stream", false),
+        ] {
+            server.put("/a", &[("Content-Type", media_type)], b"<script>");
+            for method in ["GET", "HEAD"] {
+                let answer = server.send(method, "/a", &[], b"");
+                let found = answer.header("content-security-policy");
+                assert_eq!(found, if is_active { expected } else { "" }, "{media_type}");
+            }
+        }
+    }
+}
+
+#[test]
+fn pages_of_other_origins_show_what_a_configured_host_serves() {
+    let expected = [("", ""), ("embedding = false\n", "same-origin")];
+    for (lines, expected) in expected {
+        let server = Server::with(&format!("{lines}[anonymous]\npolicy = \"open\"\n"));
+        server.file("a", b"x");
+        for target in ["/a", "/none", "/"] {
+            let answer = server.get(target);
+            let found = answer.header("cross-origin-resource-policy");
+            assert_eq!(found, expected, "{target}");
+        }
+    }
+    assert!(!shared::Config::open("b", "/none".into()).embedding);
 }
