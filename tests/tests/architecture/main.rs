@@ -285,3 +285,49 @@ fn the_page_names_files_that_are_there() {
         assert!(root().join(file).is_file(), "{file}");
     }
 }
+
+/// The threat model names the test that tries each line of it.
+#[test]
+fn the_threat_model_names_tests_that_are_there() {
+    let path = root().join(".github/SECURITY.md");
+    let page = std::fs::read_to_string(path).expect("the page is there");
+    let lines = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| what is hostile"));
+    let rows: Vec<&str> = lines
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .collect();
+    assert!(rows.len() > 20, "{}", rows.len());
+    let mut code = String::new();
+    for folder in ["functions", "shared", "tests"] {
+        read_rust(&root().join(folder), &mut code);
+    }
+    for row in rows {
+        let tests = row.trim_end_matches('|').rsplit('|').next();
+        let names: Vec<&str> = tests
+            .into_iter()
+            .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+            .collect();
+        assert!(!names.is_empty(), "no test stands beside {row}");
+        for name in names {
+            let function = format!("fn {name}(");
+            assert!(
+                code.contains(&function),
+                "there is no test `{name}`, which holds {row}"
+            );
+        }
+    }
+}
+
+/// All Rust code below a folder, but for what is built.
+fn read_rust(folder: &Path, code: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() && !path.ends_with("target") {
+            read_rust(&path, code);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            code.push_str(&std::fs::read_to_string(&path).expect("a file"));
+        }
+    }
+}
