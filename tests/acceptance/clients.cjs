@@ -171,7 +171,7 @@ test('what clients merely ask for', async () => {
     return { acl: acl.ACL, bucket: bucket.ACL, versioning: versioning.VersioningConfiguration?.Status ?? '',
              location: location.LocationConstraint, cors: cors.CORSRules.length, tags: tagging.Tags };
   });
-  assert.deepEqual(seen, { acl: 'default', bucket: 'private', versioning: '', location: Region, cors: 1, tags: [] });
+  assert.deepEqual(seen, { acl: 'private', bucket: 'private', versioning: '', location: Region, cors: 1, tags: [] });
 });
 
 test('what is not built is refused by name', async () => {

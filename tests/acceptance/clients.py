@@ -210,11 +210,16 @@ class Cosfs(unittest.TestCase):
 
     def test_append(self):
         name = f"{BUCKET}/fs-append/log"
-        with self.fs.open(name, "wb") as file:
-            file.write(b"one ")
-        with self.fs.open(name, "ab") as file:
-            file.write(b"two")
+        for text in (b"one ", b"two"):
+            with self.fs.open(name, "ab") as file:
+                file.write(text)
         self.assertEqual(self.fs.cat_file(name), b"one two")
+        # As on COS, only what an append began grows.
+        self.fs.pipe_file(f"{BUCKET}/fs-append/put", b"one ")
+        with self.assertRaisesRegex(OSError, "ObjectNotAppendable"):
+            with self.fs.open(f"{BUCKET}/fs-append/put", "ab") as file:
+                file.write(b"two")
+        self.assertEqual(self.fs.cat_file(f"{BUCKET}/fs-append/put"), b"one ")
 
     def test_by_url(self):
         fs, path = fsspec.core.url_to_fs(
