@@ -8,6 +8,7 @@ mod frame;
 mod geometry;
 mod orient;
 pub mod parallel;
+mod plane;
 mod resize;
 mod simd;
 mod watch;
@@ -17,6 +18,7 @@ pub use fit::{fit, place};
 pub use frame::{Frame, Layout};
 pub use geometry::{Rect, Size};
 pub use orient::{Orientation, orient};
+pub use plane::Plane;
 pub use resize::resize;
 #[cfg(target_arch = "x86_64")]
 pub use simd::X86V3;
