@@ -17,7 +17,7 @@ pub(crate) struct Specification {
 const SYMBOL_BITS: u32 = 9;
 /// Bits looked up at once for an AC coefficient of a sequential scan; longer codes are searched. One bit more doubles
 /// the table (8 KiB) and the time to fill it.
-const RUN_BITS: u32 = 11;
+pub(crate) const RUN_BITS: u32 = 11;
 
 /// The code lengths beyond a look-up table: canonical decoding (T.81, F.2.2.3).
 #[derive(Clone)]

@@ -1,4 +1,5 @@
-//! Progressive JPEG: a lossless transcoder (coefficients in, coefficients out) and an encoder (pixels in).
+//! Progressive JPEG: a lossless transcoder (coefficients in, coefficients out), an encoder (pixels in), and a reader of
+//! planes at the scale at which they are needed.
 //!
 //! This crate shows no pixels: decoding to pixels is left to well-kept decoders. It reads no clock and does no I/O.
 
@@ -16,6 +17,7 @@ mod memory;
 mod options;
 mod picture;
 mod pixels;
+mod planes;
 mod quality;
 mod read;
 #[cfg(feature = "stages")]
@@ -40,9 +42,11 @@ pub use options::{
 };
 pub use picture::Color;
 pub use pixels::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode, encode_memory};
+pub use planes::{Planes, Scale};
 pub use quality::estimate_quality;
 pub use raster::Simd;
 pub use read::check;
 pub use read::header::{ComponentInfo, Header, read_header};
+pub use read::scaled::{read_planes, read_planes_memory};
 pub use read::structure::{Reading, check_limits};
 pub use transcode::{Transcoded, transcode, transcode_memory};

@@ -68,15 +68,19 @@ impl Budget {
     }
 
     fn hold(&self, coefficients: u64) -> Result<(), Error> {
-        let found_bytes = self.fixed + coefficients * self.by_value;
-        if found_bytes > self.max_bytes {
-            return Err(Error::TooMuchMemory {
-                found_bytes,
-                max_bytes: self.max_bytes,
-            });
-        }
-        Ok(())
+        hold(self.fixed + coefficients * self.by_value, self.max_bytes)
     }
+}
+
+/// Refuses work that takes `found_bytes` where that is over `max_bytes`.
+pub(crate) fn hold(found_bytes: u64, max_bytes: u64) -> Result<(), Error> {
+    if found_bytes > max_bytes {
+        return Err(Error::TooMuchMemory {
+            found_bytes,
+            max_bytes,
+        });
+    }
+    Ok(())
 }
 
 /// Tables, and what is there once.

@@ -133,7 +133,7 @@ pub fn transcode_memory(source: &[u8], options: &TranscodeOptions) -> Result<Mem
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use raster::{Simd, Unwatched};
 
@@ -144,7 +144,7 @@ mod tests {
     use crate::read::read_picture;
 
     /// A picture of `shapes` components, with blocks from `seeds`.
-    fn picture(size: Size, shapes: &[(u8, u8)], seeds: &[i16]) -> Picture {
+    pub(crate) fn picture(size: Size, shapes: &[(u8, u8)], seeds: &[i16]) -> Picture {
         let (h_max, v_max) = shapes.iter().fold((1, 1), |max, shape| {
             (max.0.max(shape.0), max.1.max(shape.1))
         });

@@ -4,6 +4,7 @@ pub(crate) mod frame;
 pub(crate) mod header;
 pub(crate) mod metadata;
 mod progressive;
+pub(crate) mod scaled;
 mod sequential;
 pub(crate) mod structure;
 mod tables;
@@ -44,6 +45,25 @@ impl Tables {
             )),
         }
     }
+
+    fn quantization(&self, slot: u8) -> Result<&[u16; 64], Error> {
+        match &self.quantization[usize::from(slot)] {
+            Some(table) => Ok(table),
+            None => malformed(format!("quantization table {slot} is not defined")),
+        }
+    }
+}
+
+/// Puts the default Huffman tables in force where the file has none at all, as in a Motion JPEG; true where it did.
+fn standard_tables(structure: &Structure, tables: &mut Tables) -> bool {
+    let is_table = |step: &Step| matches!(step, Step::Huffman(..));
+    if structure.steps.iter().any(is_table) {
+        return false;
+    }
+    for (class, slot, table) in default_tables::all() {
+        tables.huffman[usize::from(class)][usize::from(slot)] = Some(table);
+    }
+    true
 }
 
 /// What [`decode`] made of a file's scans.
@@ -75,18 +95,8 @@ fn scans<'f>(
 ) -> Result<(Decoding<'f>, bool), Error> {
     let frame = &structure.frame;
     let mut tables = Tables::default();
-    let mut whole = structure.intact;
-    if !structure
-        .steps
-        .iter()
-        .any(|step| matches!(step, Step::Huffman(..)))
-    {
-        for (class, slot, table) in default_tables::all() {
-            tables.huffman[usize::from(class)][usize::from(slot)] = Some(table);
-        }
-        // Not every reader knows them.
-        whole = false;
-    }
+    // Not every reader knows the default tables.
+    let mut whole = structure.intact & !standard_tables(structure, &mut tables);
     let mut scans = Decoding {
         frame,
         kernel,
@@ -245,10 +255,7 @@ impl Decoding<'_> {
             // A component's table is the one in force at its first scan.
             if quantization[index].is_none() {
                 let slot = self.frame.components[index].quantization;
-                let Some(table) = tables.quantization[usize::from(slot)] else {
-                    return malformed(format!("quantization table {slot} is not defined"));
-                };
-                quantization[index] = Some(table);
+                quantization[index] = Some(*tables.quantization(slot)?);
                 first += 1;
             }
         }

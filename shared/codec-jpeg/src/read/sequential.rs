@@ -32,7 +32,7 @@ struct Scan<'s, 't> {
 
 /// The largest magnitude of a DC coefficient that is taken; differences of two then fit 15 bits. An 8-bit picture has
 /// 1024 at most.
-const DC_LIMIT: i32 = 1 << 14;
+pub(crate) const DC_LIMIT: i32 = 1 << 14;
 
 /// Decodes `data`, the entropy-coded data of a scan of `parts`; true if all of it could be.
 ///
