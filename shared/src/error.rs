@@ -280,6 +280,7 @@ impl Error {
                 auth::Error::Malformed(_)
                 | auth::Error::Condition(_)
                 | auth::Error::TooManyNames { .. }
+                | auth::Error::TooManyParameters { .. }
                 | auth::Error::Expired { .. }
                 | auth::Error::UnknownToken
                 | auth::Error::MissingToken => answer(S::FORBIDDEN, "AccessDenied"),

@@ -32,8 +32,6 @@ use self::connections::{Busy, Connections};
 use self::pace::Rate;
 use self::stream::Stream;
 
-/// Connections at once; one more ends one of them.
-const MAX_CONNECTIONS: usize = 1024;
 /// Bytes of a request's line and headers. A rule of 20 frames takes 2 kB, five of them in a header ten.
 const MAX_HEAD: usize = 256 * 1024;
 
@@ -87,7 +85,9 @@ impl Server {
     /// What the system says, for example that the port is taken.
     pub async fn bind(address: SocketAddr, service: Arc<Service>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let stall = Duration::from_secs(service.config().limits.least_rate_seconds);
+        let limits = &service.config().limits;
+        let stall = Duration::from_secs(limits.least_rate_seconds);
+        let max_connections = limits.connections;
         Ok(Self {
             listener,
             host: Host {
@@ -98,7 +98,7 @@ impl Server {
                 stall,
                 ..Patience::default()
             },
-            max_connections: MAX_CONNECTIONS,
+            max_connections,
         })
     }
 
@@ -108,7 +108,7 @@ impl Server {
         Self { patience, ..self }
     }
 
-    /// The same, with another number of connections at once than 1,024. When one more comes, one without a request ends,
+    /// The same, with another number of connections at once than `limits.connections`. When one more comes, one without a request ends,
     /// of the address that has most.
     #[must_use]
     pub fn with_connections(self, max_connections: usize) -> Self {

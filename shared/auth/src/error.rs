@@ -11,6 +11,12 @@ pub const MAX_SKEW_SECONDS: u64 = 900;
 /// every presigned URL, chooses the lists, and each name is looked up before the signature can be judged.
 pub const MAX_LISTED_NAMES: usize = 100;
 
+/// How many parameters the query of a signed request may have.
+///
+/// SDKs send a dozen. Each is read in every way in which a client may have meant it, escaped and sorted before the signature
+/// can be judged, on the thread that reads requests.
+pub const MAX_PARAMETERS: usize = 1000;
+
 /// Characters of a request's own text that a message quotes.
 const MAX_QUOTED: usize = 100;
 
@@ -40,6 +46,14 @@ pub enum Error {
     )]
     TooManyNames {
         /// Names in both lists, repeated ones included.
+        found: usize,
+    },
+    /// The query has more than [`MAX_PARAMETERS`]. COS: `AccessDenied`.
+    #[error(
+        "the query has {found} parameters; at most {MAX_PARAMETERS} are allowed in a signed request"
+    )]
+    TooManyParameters {
+        /// Parameters of the query, those of the signature among them.
         found: usize,
     },
     /// No active key has this `q-ak`. COS: `InvalidAccessKeyId`.

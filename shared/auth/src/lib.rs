@@ -17,7 +17,7 @@ mod sign;
 mod verify;
 
 pub use encoding::{escape, unescape};
-pub use error::{Error, MAX_LISTED_NAMES, MAX_SKEW_SECONDS, Mismatch};
+pub use error::{Error, MAX_LISTED_NAMES, MAX_PARAMETERS, MAX_SKEW_SECONDS, Mismatch};
 pub use explain::explain;
 pub use fields::{Carrier, Window, belongs_to_a_signature};
 pub use form::{AllowedForm, Form, verify_form};

@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue, header::HOST};
 use crate::{
     canonical::{Canonical, Covered, candidates, is_signature, string_to_sign},
     encoding::{escape_name, unescape},
-    error::{Error, MAX_SKEW_SECONDS, Mismatch, short},
+    error::{Error, MAX_PARAMETERS, MAX_SKEW_SECONDS, Mismatch, short},
     fields::{Carrier, Fields, Window},
     key::Key,
     query,
@@ -66,6 +66,10 @@ pub fn verify(request: &Request<'_>, keys: &[Key], now: u64) -> Result<Access, E
         return Err(Error::UnknownKey(short(&fields.key_id)));
     }
     check_time(&fields, now)?;
+    let found = query::items(request.raw_query).count();
+    if found > MAX_PARAMETERS {
+        return Err(Error::TooManyParameters { found });
+    }
     let mut candidates = candidates(request, &fields);
     for index in 0..candidates.len() {
         if let Some(key_index) = signer(&candidates[index], &fields, keys) {

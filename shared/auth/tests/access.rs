@@ -499,6 +499,22 @@ fn lists_hold_a_hundred_names() {
 }
 
 #[test]
+fn a_signed_query_has_a_thousand_parameters() {
+    let key = key();
+    let fields = signing(&key, &[], &[]).query();
+    let own = fields.split('&').count();
+    let send = |others: usize| {
+        let target = format!("/a.jpg?{}{fields}", "x&".repeat(others));
+        get(&target, &[("host", HOST)], std::slice::from_ref(&key), NOW)
+    };
+    verified(send(1000 - own));
+    assert_eq!(
+        send(1001 - own).unwrap_err().to_string(),
+        "the query has 1001 parameters; at most 1000 are allowed in a signed request"
+    );
+}
+
+#[test]
 fn what_a_request_says_is_cut_in_messages() {
     let keys = [key()];
     let long = "x".repeat(200_000);

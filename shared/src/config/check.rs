@@ -360,6 +360,7 @@ fn check_limits(limits: &Limits) -> Result<(), Error> {
         ("concurrency", limits.concurrency as u64, 1, 10_000),
         ("queue", limits.queue as u64, 0, 1_000_000),
         ("threads", limits.threads as u64, 1, 1024),
+        ("connections", limits.connections as u64, 1, 1_000_000),
     ] {
         if !(min..=max).contains(&found) {
             let reason = format!("expected {min} to {max}, found {found}");

@@ -185,6 +185,8 @@ pub struct Limits {
     pub queue: usize,
     /// Threads that one request may use.
     pub threads: usize,
+    /// Connections that a host of its own keeps open.
+    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -205,6 +207,7 @@ impl Default for Limits {
             concurrency: cores,
             queue: 64,
             threads: cores,
+            connections: 1024,
         }
     }
 }
