@@ -223,7 +223,8 @@ fn explain_operation(
             let mut hides = Rule::asks_to_ignore_errors(&item.text);
             let sources = match Rule::parse(&item.text) {
                 Ok(rule) => {
-                    explain_images(authority, told, call, &rule, &Who::of_rule(call, item));
+                    let who = authority.reader_of_rule(call, item);
+                    explain_images(authority, told, call, &rule, &who);
                     authority.sources_of(call, &key, &rule, item).map(drop)
                 }
                 Err(error) => {
@@ -336,7 +337,7 @@ fn explain_ask(authority: &Authority, told: &mut Explanation, label: &str, who: 
         decision,
     } = authority.settle(who, ask);
     let (asker, own) = match who {
-        Who::Anonymous(_) => ("anyone".to_owned(), "[anonymous]"),
+        Who::Anonymous(_) | Who::Uncovered { .. } => ("anyone".to_owned(), "[anonymous]"),
         Who::Key(index, _) => {
             let id = &authority.config.keys[*index].key.id;
             (format!("the key `{id}`"), "the key")

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use auth::Carrier;
 use auth::policy::{self, Action, Decision, Policy, Principal, Question};
 use rules::QueryRule;
 
 use super::Authority;
 use super::call::{Call, Caller};
 use crate::error::Error;
-use crate::storage::ObjectKey;
+use crate::storage::{ObjectKey, Version};
 use crate::wire::names::PIC_OPERATIONS;
 
 /// How many of a rule's items in the query the signature covers.
@@ -55,6 +56,15 @@ pub(crate) enum Who {
     Anonymous(Option<IpAddr>),
     /// A configured key, from this address.
     Key(usize, Option<IpAddr>),
+    /// A configured key, for a rule that its signature leaves out: anyone, but for the object that the signature covers.
+    Uncovered {
+        /// Whose signature it is.
+        key: usize,
+        /// Bucket, key and version of the object that it covers.
+        object: (usize, String, Option<Version>),
+        /// The address.
+        client: Option<IpAddr>,
+    },
     /// The trigger.
     Upload,
 }
@@ -65,16 +75,6 @@ impl Who {
         match call.caller {
             Caller::Anonymous => Self::Anonymous(call.front.client),
             Caller::Key { index, .. } => Self::Key(index, call.front.client),
-        }
-    }
-
-    /// Whoever signed the rule: nobody, where the signature leaves it out.
-    pub(crate) fn of_rule(call: &Call, rule: &QueryRule) -> Self {
-        match &call.caller {
-            Caller::Key { index, verified } if covered(verified, rule) == rule.raw.len() => {
-                Self::Key(*index, call.front.client)
-            }
-            _ => Self::Anonymous(call.front.client),
         }
     }
 
@@ -89,7 +89,9 @@ impl Who {
 
     pub(super) fn client(&self) -> Option<IpAddr> {
         match self {
-            Self::Anonymous(client) | Self::Key(_, client) => *client,
+            Self::Anonymous(client) | Self::Key(_, client) | Self::Uncovered { client, .. } => {
+                *client
+            }
             Self::Upload => None,
         }
     }
@@ -228,7 +230,7 @@ impl Authority {
     ) -> Decision {
         let (access, own) = (self.policy_of(who), &self.config.buckets[bucket]);
         let principal = match who {
-            Who::Anonymous(_) => Principal::Anonymous,
+            Who::Anonymous(_) | Who::Uncovered { .. } => Principal::Anonymous,
             Who::Key(index, _) => {
                 let principal = self.config.keys[*index].principal.as_deref();
                 Principal::Key(principal.unwrap_or_default())
@@ -249,7 +251,7 @@ impl Authority {
     /// The policy of `who`, beside which that of the bucket counts.
     pub(crate) fn policy_of(&self, who: &Who) -> Option<&Policy> {
         match who {
-            Who::Anonymous(_) => self.config.anonymous.policy(),
+            Who::Anonymous(_) | Who::Uncovered { .. } => self.config.anonymous.policy(),
             Who::Key(index, _) => self.config.keys[*index].grant.policy(),
             Who::Upload => self.config.upload.grant.policy(),
         }
@@ -262,6 +264,10 @@ impl Authority {
             Decision::Denied(_) => "a policy denies it",
             Decision::NotAllowed => match who {
                 Who::Anonymous(_) => "no policy allows it to anonymous requests",
+                Who::Uncovered { .. } => {
+                    "the signature does not cover the rule, so its images must be readable by anyone; sign the rule \
+                     (q-url-param-list), or set images_of_unsigned_rules for a key that signs in the Authorization header"
+                }
                 Who::Key(..) => "no policy of this key allows it",
                 Who::Upload => "the policy of [upload] does not allow it",
             },
@@ -276,6 +282,25 @@ impl Authority {
         Err(Error::Denied(format!(
             "{action} on `{bucket}/{key}`: {why}"
         )))
+    }
+
+    /// On whose behalf the images of a rule are read: whoever signed the rule, else anyone. Where the key says so, a
+    /// signature in a header stands for the rule beside it: nobody else can have put that there. A URL is handed on, and
+    /// with any rule put to it would open all that the key may read.
+    pub(crate) fn reader_of_rule(&self, call: &Call, rule: &QueryRule) -> Who {
+        let Caller::Key { index, verified } = &call.caller else {
+            return Who::of_request(call);
+        };
+        let stands_for_rule = self.config.keys[*index].images_of_unsigned_rules
+            && verified.carrier == Carrier::Header;
+        if stands_for_rule || covered(verified, rule) == rule.raw.len() {
+            return Who::of_request(call);
+        }
+        Who::Uncovered {
+            key: *index,
+            object: (call.place.bucket, call.place.key.clone(), call.version()),
+            client: call.front.client,
+        }
     }
 
     /// Whether a rule that the signature leaves out may act at all.

@@ -32,7 +32,7 @@ impl Authority {
         rule: &Rule,
         query_rule: &QueryRule,
     ) -> Result<Vec<SourceName>, Error> {
-        let who = Who::of_rule(call, query_rule);
+        let who = self.reader_of_rule(call, query_rule);
         let mut names = vec![SourceName {
             bucket: call.place.bucket,
             key: key.clone(),
@@ -45,7 +45,7 @@ impl Authority {
     /// Where the images of a rule are, in the rule's order, each allowed to `who`.
     ///
     /// A URL that carries a signature of its own is judged by that alone; an invalid one is refused, never ignored.
-    /// Others are judged by the request's caller where its signature covers the rule, else by what anyone may read.
+    /// Others are judged by the request's caller where its signature covers the rule, else by what anyone may read, but for the object that it covers.
     /// Their number is judged last: `ignore-error/1` hides a rule with too many, but nothing that comes before.
     pub(crate) fn locate_images(
         &self,
@@ -98,6 +98,19 @@ impl Authority {
             bucket: place.bucket,
             key,
             version,
+        };
+        // What the signature covers it opens, whatever rule is beside it.
+        let reader = match reader {
+            Who::Uncovered {
+                key,
+                object: (bucket, own, version),
+                client,
+            } if (bucket, own.as_str(), &version)
+                == (name.bucket, name.key.as_str(), &name.version) =>
+            {
+                Who::Key(key, client)
+            }
+            other => other,
         };
         Ok((name, reader))
     }

@@ -36,6 +36,16 @@ impl Authority {
 /// denies of principals, which hold for keys without a principal too.
 pub(crate) fn warnings(config: &Config) -> Vec<String> {
     let mut warnings = idle_actions(config);
+    let opens = config
+        .keys
+        .iter()
+        .filter(|key| key.images_of_unsigned_rules);
+    warnings.extend(opens.map(|key| {
+        format!(
+            "key `{}` has images_of_unsigned_rules: whoever changes a request on its way reads any image that this key may",
+            key.key.id
+        )
+    }));
     let mut nameless: Vec<_> = config
         .keys
         .iter()

@@ -57,6 +57,7 @@ struct Bucket {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_excessive_bools)] // Switches, as a document has them.
 struct Key {
     id: String,
     secret: Option<String>,
@@ -69,6 +70,8 @@ struct Key {
     allow_unsigned_pic_operations: bool,
     #[serde(default)]
     require_signed_rule: bool,
+    #[serde(default)]
+    images_of_unsigned_rules: bool,
     #[serde(default)]
     allow_unsigned_host: bool,
 }
@@ -324,6 +327,10 @@ fn check_keys(tables: Vec<Key>, outside: &Outside) -> Result<Vec<super::Key>, Er
                 "goes against `require_signed_rule`: rules in the header would not be signed";
             return Err(wrong(at("allow_unsigned_pic_operations"), reason));
         }
+        if key.require_signed_rule && key.images_of_unsigned_rules {
+            let reason = "goes against `require_signed_rule`, which takes no such rule";
+            return Err(wrong(at("images_of_unsigned_rules"), reason));
+        }
         let secret = secret(key.secret, key.secret_env, &at("secret"), outside)?
             .ok_or_else(|| wrong(at("secret"), "give `secret` or `secret_env`"))?;
         keys.push(super::Key {
@@ -336,6 +343,7 @@ fn check_keys(tables: Vec<Key>, outside: &Outside) -> Result<Vec<super::Key>, Er
             grant: grant(key.policy, Attachment::Key, &at("policy"), outside)?,
             allow_unsigned_pic_operations: key.allow_unsigned_pic_operations,
             require_signed_rule: key.require_signed_rule,
+            images_of_unsigned_rules: key.images_of_unsigned_rules,
             allow_unsigned_host: key.allow_unsigned_host,
         });
     }

@@ -89,6 +89,7 @@ pub enum Location {
 
 /// A key that signs requests.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // Each is a switch of its own.
 pub struct Key {
     /// Its id, secret and token.
     pub key: auth::Key,
@@ -100,6 +101,8 @@ pub struct Key {
     pub allow_unsigned_pic_operations: bool,
     /// Refuses a rule that the signature does not cover.
     pub require_signed_rule: bool,
+    /// Images of a rule that the signature leaves out are read for the key, where the signature is in a header.
+    pub images_of_unsigned_rules: bool,
     /// Takes signatures that do not cover the host although several buckets are configured: such a signature is
     /// good for the same key in any of them.
     pub allow_unsigned_host: bool,

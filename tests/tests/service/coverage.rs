@@ -10,7 +10,7 @@ use shared::storage::{Folder, Storage};
 use shared::{Config, Service};
 
 use crate::server::{HOST, Server};
-use crate::signer::{denied, key, key_table, presigned, send, window};
+use crate::signer::{authorization, denied, key, key_table, presigned, send, window};
 
 /// One key that may do everything, and another that takes signed rules alone.
 fn server() -> Server {
@@ -414,6 +414,57 @@ fn a_key_takes_unsigned_operations_or_signed_rules_alone() {
             .contains("key[0].allow_unsigned_pic_operations"),
         "{error}"
     );
+    let text = text.replace("allow_unsigned_pic_operations", "images_of_unsigned_rules");
+    let error = Config::parse(&text, &outside).expect_err("it is refused");
+    let named = "key[0].images_of_unsigned_rules";
+    assert!(error.to_string().contains(named), "{error}");
+}
+
+/// SDKs that sign no rule: the signed object is read for its key, other images only where the key says so, and never by a
+/// URL, which would open all that the key may read to whoever holds it.
+#[test]
+fn images_of_a_rule_that_is_not_signed() {
+    let server = Server::with(&format!(
+        "{}{}",
+        key_table("all", "policy = \"open\""),
+        key_table(
+            "server",
+            "policy = \"open\"\nimages_of_unsigned_rules = true"
+        )
+    ));
+    for name in ["a.jpg", "b.jpg"] {
+        server.file(name, &jpeg(24, 16, 1));
+    }
+    let animate = |name: &str| animate_rule("50", &[&format!("http://{HOST}/{name}")]);
+    let by_header = |by: &str, rule: &str| {
+        let authorization = authorization(by, "GET", "/a.jpg", &[("host", HOST)]);
+        let headers = [("Authorization", authorization.as_str())];
+        server.send("GET", &format!("/a.jpg?{rule}"), &headers, b"")
+    };
+    let by_url = |by: &str, rule: &str| {
+        let target = presigned(by, "GET", HOST, "/a.jpg");
+        server.get(&format!("{target}&{rule}"))
+    };
+    let (own, other) = (animate("a.jpg"), animate("b.jpg"));
+    for by in ["all", "server"] {
+        assert_eq!(by_header(by, &own).status, 200);
+        assert_eq!(by_url(by, &own).status, 200);
+        let answer = by_url(by, &other);
+        denied(&answer, "AccessDenied");
+        let message = answer.xml("Message");
+        for way in [
+            "does not cover the rule",
+            "q-url-param-list",
+            "images_of_unsigned_rules",
+        ] {
+            assert!(message.contains(way), "{way}: {message}");
+        }
+    }
+    denied(&by_header("all", &other), "AccessDenied");
+    assert_eq!(by_header("server", &other).status, 200);
+    // Another version of the object is another object.
+    let version = animate("a.jpg?versionId=1");
+    denied(&by_header("all", &version), "AccessDenied");
 }
 
 #[test]
