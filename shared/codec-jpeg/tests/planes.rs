@@ -83,6 +83,8 @@ fn sources() -> Vec<(String, bool, Vec<u8>)> {
         "dri_blocks7_422",
         "exif_orient_6",
         "q100_420_noise",
+        "progressive_444_odd",
+        "progressive_rst",
     ] {
         sources.push((name.to_owned(), false, fixture(name)));
     }
@@ -99,7 +101,7 @@ fn sources() -> Vec<(String, bool, Vec<u8>)> {
     sources
 }
 
-const PROCESSES: [Process; 1] = [Process::Baseline];
+const PROCESSES: [Process; 2] = [Process::Baseline, Process::Progressive];
 
 #[test]
 fn full_scale_is_what_zune_jpeg_shows() {
@@ -118,7 +120,7 @@ fn full_scale_is_what_zune_jpeg_shows() {
             }
         }
     }
-    assert!(planes_compared >= 22, "{planes_compared} planes");
+    assert!(planes_compared >= 40, "{planes_compared} planes");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::coefficients::Component;
 use crate::default_tables;
 use crate::error::{Error, malformed};
 use crate::huffman::{RunTable, Specification, SymbolTable};
-use crate::memory::{Budget, PLAIN_BLOCK_BYTES};
+use crate::memory::{Budget, PLAIN_BLOCK_BYTES, hold};
 use crate::options::{Damage, Limits};
 use crate::picture::Picture;
 use crate::read::frame::{FrameHeader, ScanHeader};
@@ -361,12 +361,7 @@ pub fn check(source: &[u8], limits: &Limits, simd: Simd, watch: &dyn Watch) -> R
     let structure = Structure::parse(source, Extent::Whole, damage, limits)?;
     if structure.frame.marker == SOF2 {
         let found_bytes = structure.frame.total_blocks() * PLAIN_BLOCK_BYTES;
-        if found_bytes > limits.max_bytes {
-            return Err(Error::TooMuchMemory {
-                found_bytes,
-                max_bytes: limits.max_bytes,
-            });
-        }
+        hold(found_bytes, limits.max_bytes)?;
     }
     let kernel = Kernel::detect(simd);
     let budget = Budget::of(0, false, 1, u64::MAX);

@@ -14,8 +14,40 @@ pub(crate) struct Plane {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) blocks: Vec<[i16; 64]>,
-    /// The point transform that each coefficient was last sent with; `None` before its first scan.
-    sent: [Option<u8>; 64],
+    sent: Sent,
+}
+
+/// The point transform that each coefficient of a component was last sent with; `None` before its first scan.
+pub(crate) struct Sent([Option<u8>; 64]);
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self([None; 64])
+    }
+}
+
+impl Sent {
+    /// True where every bit of every coefficient was sent.
+    fn is_complete(&self) -> bool {
+        self.0.iter().all(|sent| *sent == Some(0))
+    }
+
+    /// True where each coefficient of `scan` was sent up to bit position `Ah`, or never (T.81, G.1.1.1.1).
+    fn expects(&self, scan: &ScanHeader) -> bool {
+        let before = (scan.ah > 0).then_some(scan.ah);
+        self.0[band(scan)].iter().all(|sent| *sent == before)
+    }
+
+    /// True where `scan` is next in the standard's order: it is expected, and DC came first.
+    pub(crate) fn is_next(&self, scan: &ScanHeader) -> bool {
+        let dc_first = scan.ss == 0 || self.0[0].is_some();
+        dc_first && self.expects(scan)
+    }
+
+    /// Takes in that `scan` was sent.
+    pub(crate) fn add(&mut self, scan: &ScanHeader) {
+        self.0[band(scan)].fill(Some(scan.al));
+    }
 }
 
 impl Plane {
@@ -24,25 +56,18 @@ impl Plane {
             width,
             height,
             blocks: vec![[0; 64]; width * height],
-            sent: [None; 64],
+            sent: Sent::default(),
         }
     }
 
     /// True where every bit of every coefficient was sent.
     pub(crate) fn is_complete(&self) -> bool {
-        self.sent.iter().all(|sent| *sent == Some(0))
-    }
-
-    /// True where `scan` is next in the standard's order for its band (T.81, G.1.1.1.1): each of its coefficients was
-    /// sent up to bit position `Ah`, or never.
-    fn expects(&self, scan: &ScanHeader) -> bool {
-        let before = (scan.ah > 0).then_some(scan.ah);
-        self.sent[band(scan)].iter().all(|sent| *sent == before)
+        self.sent.is_complete()
     }
 }
 
 /// The coefficients of a scan.
-fn band(scan: &ScanHeader) -> std::ops::Range<usize> {
+pub(crate) fn band(scan: &ScanHeader) -> std::ops::Range<usize> {
     usize::from(scan.ss)..usize::from(scan.se) + 1
 }
 
@@ -65,8 +90,7 @@ pub(crate) fn decode(
     let mut whole = true;
     for &(index, _, _) in &scan.components {
         let plane = &planes[index];
-        let dc_first = scan.ss == 0 || plane.sent[0].is_some();
-        if dc_first && plane.expects(scan) {
+        if plane.sent.is_next(scan) {
             continue;
         }
         if damage == Damage::Refuse {
@@ -77,12 +101,12 @@ pub(crate) fn decode(
         }
         whole = false;
         // Bits that were sent already, or whose upper ones never were, would add up to what no picture has.
-        if !plane.expects(scan) {
+        if !plane.sent.expects(scan) {
             return Ok(false);
         }
     }
     for &(index, _, _) in &scan.components {
-        planes[index].sent[band(scan)].fill(Some(scan.al));
+        planes[index].sent.add(scan);
     }
     let single = scan.components.len() == 1;
     let mut shapes = [(1, 1); 4];
@@ -165,7 +189,7 @@ struct State<'s> {
 }
 
 /// The coefficient that `value` is after a point transform by `al`; `None` if no 8-bit picture has it.
-fn scaled(value: i32, al: u8) -> Option<i16> {
+pub(crate) fn scaled(value: i32, al: u8) -> Option<i16> {
     let value = value << al;
     (value.abs() < 1 << 14).then_some(value as i16)
 }
@@ -209,7 +233,7 @@ fn decode_dc(
 }
 
 /// Blocks in the run of ends that symbol `zeros << 4` begins (T.81, G.1.2.2).
-fn end_run(reader: &mut BitReader, zeros: u32) -> u32 {
+pub(crate) fn end_run(reader: &mut BitReader, zeros: u32) -> u32 {
     (1 << zeros) + reader.take(zeros)
 }
 
