@@ -179,7 +179,7 @@ Ok(())
 }))
 .written(|stage, f| switched(f, "auto-orient", stage.auto_orient))
 .built(),
-    operation("format", "<jpg|jpeg|yjpeg|png>", "JPG, PNG, BMP, first frame of GIF and WebP; alpha over white", Read::Common(|common, segments| common.output.read_format(segments)))
+    operation("format", "<jpg|jpeg|yjpeg|png>", "JPG, PNG, BMP, first frame of GIF and WebP; alpha over white; ICC, EXIF, XMP and resolution go along, and what gAMA, cHRM or cICP of a PNG say becomes sRGB", Read::Common(|common, segments| common.output.read_format(segments)))
 .written(|stage, f| valued(f, "format", stage.output.format))
 .built(),
     operation("interlace", "<0|1>", "JPEG in, JPEG out: lossless. Means nothing to other outputs", Read::Common(|common, segments| common.output.read_interlace(segments)))
@@ -200,7 +200,7 @@ common.output.lossless = Some(segments.switch());
 Ok(())
 }))
 .written(|stage, f| valued(f, "lossless", stage.output.lossless.map(u8::from))),
-    operation("strip", "[0|1]", "drops metadata but ICC, Adobe and orientation", Read::Common(|common, segments| {
+    operation("strip", "[0|1]", "drops metadata but ICC, Adobe, resolution and orientation, and further pictures (an Ultra HDR gain map)", Read::Common(|common, segments| {
 common.output.strip = segments.switch();
 Ok(())
 }))
