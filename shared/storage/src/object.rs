@@ -76,6 +76,8 @@ pub struct ObjectInfo {
     pub size: u64,
     /// Changes whenever the bytes change.
     pub etag: ETag,
+    /// Whether the tag is the MD5 of the bytes, in hexadecimal digits.
+    pub etag_is_md5: bool,
     /// When it was stored, in whole seconds.
     pub last_modified: SystemTime,
     /// What the client said of it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_s3::types::StorageClass;
+use aws_sdk_s3::types::{ServerSideEncryption, StorageClass};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use storage::{Attributes, Error};
@@ -137,6 +137,19 @@ pub(super) fn from_metadata(
     (names, marks)
 }
 
+/// Whether S3's tag of an object is the MD5 of its bytes. It is one of objects that were put in one piece and are encrypted
+/// by S3's own keys or not at all; the others' have a hyphen, or look like it and are something else.
+pub(super) fn etag_is_md5(
+    etag: Option<&str>,
+    encryption: Option<&ServerSideEncryption>,
+    customer_key: Option<&str>,
+) -> bool {
+    let etag = etag.unwrap_or_default().trim_matches('"');
+    let digits = etag.len() == 32 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let own_keys = matches!(encryption, None | Some(ServerSideEncryption::Aes256));
+    digits && own_keys && customer_key.is_none()
+}
+
 /// Sets all that `$attributes` says on a request builder. The builders have no trait in common.
 macro_rules! with_attributes {
     ($request:expr, $attributes:expr, $marks:expr) => {{
@@ -174,6 +187,11 @@ macro_rules! object_info {
         storage::ObjectInfo {
             size: $size,
             etag: storage::ETag::new(output.e_tag().unwrap_or_default()),
+            etag_is_md5: $crate::s3::attributes::etag_is_md5(
+                output.e_tag(),
+                output.server_side_encryption(),
+                output.sse_customer_algorithm(),
+            ),
             last_modified: $crate::s3::call::time(output.last_modified()),
             attributes: storage::Attributes {
                 // What S3 says of an object of which nothing was said.
@@ -221,6 +239,19 @@ mod tests {
         }
         assert_eq!(to_header("图"), "=?UTF-8?B?5Zu+?=");
         assert_eq!(from_header("=?UTF-8?B?***?="), "=?UTF-8?B?***?=");
+    }
+
+    #[test]
+    fn a_tag_is_an_md5_only_where_s3_promises_it() {
+        let md5 = Some("\"25f9e794323b453885f5181f1b624d0b\"");
+        let of_parts = Some("\"25f9e794323b453885f5181f1b624d0b-3\"");
+        let (own, kms) = (ServerSideEncryption::Aes256, ServerSideEncryption::AwsKms);
+        assert!(etag_is_md5(md5, None, None));
+        assert!(etag_is_md5(md5, Some(&own), None));
+        assert!(!etag_is_md5(md5, Some(&kms), None));
+        assert!(!etag_is_md5(md5, None, Some("AES256")));
+        assert!(!etag_is_md5(of_parts, None, None));
+        assert!(!etag_is_md5(None, None, None));
     }
 
     #[test]

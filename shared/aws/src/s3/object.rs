@@ -11,7 +11,7 @@ use storage::{
     PutOptions, Version, crc64,
 };
 
-use super::attributes::{Marks, object_info, with_attributes};
+use super::attributes::{Marks, etag_is_md5, object_info, with_attributes};
 use super::body;
 use super::bucket::S3;
 use super::call::{if_match, if_none_match, is_match, odd, version, within};
@@ -173,6 +173,11 @@ pub(super) async fn put_marked(
     Ok(ObjectInfo {
         size,
         etag: ETag::new(output.e_tag().unwrap_or_default()),
+        etag_is_md5: etag_is_md5(
+            output.e_tag(),
+            output.server_side_encryption(),
+            output.sse_customer_algorithm(),
+        ),
         last_modified: now(),
         attributes: options.attributes,
         crc64: marks.crc64,

@@ -21,6 +21,7 @@ pub async fn puts_and_gets(storage: &dyn Storage) {
     for info in [&put_info, &head_info, &get_info] {
         assert_eq!(info.size, 9);
         assert_eq!(info.etag.as_str(), "\"25f9e794323b453885f5181f1b624d0b\"");
+        assert!(info.etag_is_md5, "it was put in one piece");
         assert_eq!(info.crc64, Some(0x995d_c9bb_df19_39fa), "CRC-64/XZ is kept");
     }
     assert_eq!(head_info.last_modified, get_info.last_modified);

@@ -98,6 +98,7 @@ pub async fn joins_parts(storage: &dyn Storage) {
     assert_eq!(info.attributes, attributes());
     assert_eq!(info.etag, done.etag);
     assert!(info.etag.opaque().ends_with("-3"), "{}", info.etag);
+    assert!(!info.etag_is_md5, "it is the MD5 of MD5s");
     match storage.list_parts(&name, &upload).await {
         Err(Error::NoSuchUpload(id)) => assert_eq!(id, upload.0),
         other => panic!("the upload has ended: {other:?}"),

@@ -91,6 +91,8 @@ impl Record {
         ObjectInfo {
             size: stamp.size,
             etag: ETag::new(&self.etag),
+            // Of parts it is the MD5 of their MD5s, and how many they are after a hyphen.
+            etag_is_md5: !self.etag.contains('-'),
             last_modified: stamp.last_modified(),
             attributes: self.attributes.unwrap_or_else(guess),
             crc64: Some(self.crc64),
