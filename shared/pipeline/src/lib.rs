@@ -29,6 +29,7 @@ mod version;
 pub use codec_gif::Preset;
 pub use codec_jpeg::{Damage, Process, Sampling, Scans, Simd};
 pub use describe::average::average_color;
+pub use describe::info::{header_bytes, image_info};
 pub use error::{Error, Fault};
 pub use format::Format;
 pub use limits::{Limits, Options};

@@ -3,7 +3,7 @@
 pub mod geometry;
 
 use bytes::Bytes;
-use rules::{Role, Rule};
+use rules::{Info, Role, Rule, Stage};
 
 use crate::animate;
 use crate::color::ColorSpace;
@@ -19,11 +19,17 @@ use crate::still::plan_decoding;
 /// What a plan itself takes.
 const PLAN_BYTES: u64 = 64 << 10;
 
+/// What a text takes that tells of EXIF: some 150 tags, of at most 1023 bytes each, which JSON may escape by six bytes each,
+/// and their copy in the document.
+const TEXT_BYTES: u64 = 2 << 20;
+
 /// What will be done to the sources of a rule, and what will come of it.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) sources: Vec<Source>,
     pub(crate) work: Work,
+    /// What is told of the picture in place of it, if the rule asks for that.
+    pub(crate) told: Option<Info>,
     /// The color space that steps work in.
     pub(crate) space: ColorSpace,
     memory: Memory,
@@ -52,7 +58,14 @@ impl Plan {
         let object = &sources[0];
         let at_fault = |fault| Error::Source { index: 0, fault };
         let mut transcoding = Memory::default();
-        let work = resolve(rule, &object.info, limits).map_err(at_fault)?;
+        let mut work = resolve(rule, &object.info, limits).map_err(at_fault)?;
+        let told = match rule.stages().last() {
+            Some(Stage::Info(info)) => Some(*info),
+            _ => None,
+        };
+        if told == Some(Info::Average) {
+            work.output = Output::Average;
+        }
         if let Output::Transcode { process, metadata } = work.output {
             let transcode = options.transcode(process, metadata, limits);
             match codec_jpeg::transcode_memory(&object.bytes, &transcode) {
@@ -69,7 +82,7 @@ impl Plan {
         let memory = match work.output {
             Output::Source => Memory::default(),
             Output::Transcode { .. } => transcoding,
-            Output::Still { .. } | Output::Gif => {
+            Output::Still { .. } | Output::Gif | Output::Average => {
                 memory(&mut sources, &work, space, limits, options)?
             }
         };
@@ -77,14 +90,18 @@ impl Plan {
         Ok(Self {
             sources,
             work,
+            told,
             space,
-            memory: memory.and_perhaps(PLAN_BYTES),
+            memory: memory.and_perhaps(match told {
+                Some(Info::Exif) => PLAN_BYTES + TEXT_BYTES,
+                Some(Info::Image | Info::Average) | None => PLAN_BYTES,
+            }),
             limits: *limits,
             options: *options,
         })
     }
 
-    /// What the result will be.
+    /// What the result will be or, where it is a text, what the picture is that the text tells of.
     pub fn result(&self) -> ResultInfo {
         self.work.result
     }
@@ -100,10 +117,11 @@ impl Plan {
     }
 }
 
-/// The color space that the steps work in: pictures with different profiles are mixed in sRGB.
+/// The color space that the steps work in: pictures with different profiles are mixed in sRGB, and an average color is
+/// told in it.
 fn space(work: &Work) -> ColorSpace {
     let mixes = |step: &Step| matches!(step, Step::Animate { .. });
-    if work.steps.iter().any(mixes) {
+    if work.steps.iter().any(mixes) || work.output == Output::Average {
         ColorSpace::Srgb
     } else {
         ColorSpace::Source

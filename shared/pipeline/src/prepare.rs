@@ -2,9 +2,10 @@
 
 use bytes::Bytes;
 use raster::Watch;
-use rules::Rule;
+use rules::{Info, Rule};
 
 use crate::animate;
+use crate::describe::{average, exif, info};
 use crate::encode::encode;
 use crate::encode::jpeg::WHITE;
 use crate::error::{Error, jpeg_error};
@@ -41,6 +42,27 @@ impl Plan {
     ///
     /// Every error on the input, each naming the source at fault; [`Error::Stopped`] if `watch` says so.
     pub fn prepare(&self, watch: &dyn Watch) -> Result<Prepared, Error> {
+        let made = self.make(watch)?;
+        let (picture, bytes) = (self.work.result, made.bytes().cloned());
+        let document = match (self.told, bytes) {
+            (None | Some(Info::Average), _) => return Ok(made),
+            (Some(Info::Exif), Some(bytes)) => exif::document(&bytes, picture.format),
+            // The frames of an animation come without metadata.
+            (Some(Info::Exif), None) => exif::NONE.to_owned(),
+            (Some(Info::Image), Some(bytes)) => {
+                info::of_file(&bytes).map_err(|fault| Error::Source { index: 0, fault })?
+            }
+            (Some(Info::Image), None) => {
+                let mut sum = info::Sum::default();
+                made.write(watch, &mut sum)?;
+                sum.of_animation(picture)
+            }
+        };
+        Ok(Prepared::text(document, picture))
+    }
+
+    /// Makes the picture, or tells its average color.
+    fn make(&self, watch: &dyn Watch) -> Result<Prepared, Error> {
         watch.check()?;
         let (limits, options, object) = (&self.limits, &self.options, &self.sources[0]);
         let work = &self.work;
@@ -63,6 +85,11 @@ impl Plan {
                 let decoded = still(picture, self.space, limits, watch)?;
                 watch.check()?;
                 done(encode(decoded, target, strip, limits, options, watch)?.into())
+            }
+            Output::Average => {
+                let frame = still(self.change(watch)?, self.space, limits, watch)?.frame;
+                watch.check()?;
+                Ok(Prepared::text(average::document(&frame), work.result))
             }
             Output::Gif => match self.change(watch)? {
                 Picture::Animation(frames) => Ok(Prepared::animation(frames, work.result, options)),

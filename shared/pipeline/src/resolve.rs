@@ -58,6 +58,8 @@ pub(crate) enum Output {
     Still { target: Target, strip: bool },
     /// All frames, as a GIF.
     Gif,
+    /// Nothing is written of the picture: its average color is told.
+    Average,
 }
 
 /// The stages of a rule. Commands other than imageMogr2 are not built: a rule that has one is not read.

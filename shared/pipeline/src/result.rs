@@ -1,4 +1,4 @@
-//! What comes out: told before it is written.
+//! What comes out, a picture or a text: told before it is written.
 
 use std::io::Write;
 
@@ -25,9 +25,10 @@ pub struct ResultInfo {
     pub quality: u8,
 }
 
-/// A result that can no longer fail on input.
+/// A result that can no longer fail on input: a picture, or a text that tells of one.
 pub struct Prepared {
     info: ResultInfo,
+    is_text: bool,
     work: Work,
 }
 
@@ -67,7 +68,20 @@ impl Prepared {
     /// A result that is complete.
     pub(crate) fn done(bytes: Bytes, info: ResultInfo) -> Self {
         let work = Work::Done(bytes);
-        Self { info, work }
+        let is_text = false;
+        Self {
+            info,
+            is_text,
+            work,
+        }
+    }
+
+    /// A JSON document about a picture.
+    pub(crate) fn text(document: String, about: ResultInfo) -> Self {
+        Self {
+            is_text: true,
+            ..Self::done(document.into(), about)
+        }
     }
 
     /// An animation that is encoded as it is written.
@@ -78,10 +92,24 @@ impl Prepared {
             simd: options.simd,
         };
         let work = Work::Animation { frames, options };
-        Self { info, work }
+        let is_text = false;
+        Self {
+            info,
+            is_text,
+            work,
+        }
     }
 
-    /// What the result is.
+    /// The media type of the bytes: the picture's, or `application/json` where they are a text that tells of it.
+    pub fn media_type(&self) -> &'static str {
+        if self.is_text {
+            "application/json"
+        } else {
+            self.info.format.media_type()
+        }
+    }
+
+    /// What the result is or, where it is a text, what the picture is that the text tells of.
     pub fn info(&self) -> ResultInfo {
         self.info
     }

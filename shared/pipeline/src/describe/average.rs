@@ -1,6 +1,6 @@
 //! The average color of a picture, as `ImageInfo/Ave` tells it.
 
-use raster::{Layout, Watch};
+use raster::{Frame, Layout, Watch};
 
 use crate::color::ColorSpace;
 use crate::error::Error;
@@ -26,7 +26,19 @@ pub fn average_color(
     let mut source = Source::new(0, bytes.clone(), info);
     plan_decoding(&mut source, ColorSpace::Srgb, limits)?;
     watch.check()?;
-    let frame = decoded(&source, ColorSpace::Srgb, limits, watch)?.frame;
+    Ok(average(
+        &decoded(&source, ColorSpace::Srgb, limits, watch)?.frame,
+    ))
+}
+
+/// What `imageAve` answers of a picture in sRGB.
+pub(crate) fn document(frame: &Frame) -> String {
+    let [r, g, b] = average(frame);
+    format!("{{\"RGB\": \"0x{r:02x}{g:02x}{b:02x}\"}}")
+}
+
+/// The mean of all pixels, transparent ones over white.
+fn average(frame: &Frame) -> [u8; 3] {
     let mut sums = [0_u64; 3];
     for pixel in frame.pixels().chunks_exact(frame.layout().channels()) {
         let rgb = match frame.layout() {
@@ -42,7 +54,7 @@ pub fn average_color(
         }
     }
     let count = frame.size().pixels();
-    Ok(sums.map(|sum| ((sum + count / 2) / count) as u8))
+    sums.map(|sum| ((sum + count / 2) / count) as u8)
 }
 
 #[cfg(test)]

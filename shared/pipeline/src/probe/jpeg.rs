@@ -103,6 +103,24 @@ fn names_further_pictures(packet: &[u8]) -> bool {
         .any(|part| part == CONTAINER)
 }
 
+/// Bytes up to where the entropy-coded data of the first scan begins, if these are all at hand. `None` as well where
+/// something else than a segment stands before it.
+pub(crate) fn first_scan(beginning: &[u8]) -> Option<usize> {
+    const SOS: u8 = 0xDA;
+    // After SOI.
+    let mut at = 2_usize;
+    loop {
+        let &[0xFF, code] = beginning.get(at..)?.first_chunk()? else {
+            return None;
+        };
+        let len = u16::from_be_bytes(*beginning.get(at + 2..)?.first_chunk()?);
+        at += 2 + usize::from(len);
+        if code == SOS {
+            return (at <= beginning.len()).then_some(at);
+        }
+    }
+}
+
 /// The codec's words, without its own mention of the format.
 fn reason(error: codec_jpeg::Error) -> String {
     match error {

@@ -62,6 +62,24 @@ fn is_palette(data: &[u8]) -> bool {
 /// The color type of pixels that are indices into PLTE.
 pub(crate) const INDEXED: u8 = 3;
 
+/// Bytes up to where the pixels begin, if these are all at hand.
+pub(crate) fn first_pixels(beginning: &[u8]) -> Option<usize> {
+    let mut at = 8_usize;
+    loop {
+        let (len, rest) = beginning.get(at..)?.split_first_chunk()?;
+        if rest.starts_with(b"IDAT") {
+            return Some(at);
+        }
+        at = at.checked_add(12 + u32::from_be_bytes(*len) as usize)?;
+    }
+}
+
+/// The data of a file's first chunk of this name, as far as its chunks are whole.
+pub(crate) fn chunk(bytes: &[u8], name: [u8; 4]) -> Option<&[u8]> {
+    let mut chunks = Chunks(bytes.get(8..).unwrap_or_default());
+    chunks.find_map(|(found, data)| (*found == name).then_some(data))
+}
+
 /// Names and data of chunks, up to the first that is not whole. Checksums are left to the decoder.
 struct Chunks<'a>(&'a [u8]);
 
