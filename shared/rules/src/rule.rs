@@ -483,7 +483,7 @@ mod tests {
             "imageMogr2/sparkle/1",
             &format!("unknown operation `sparkle`; {supported}"),
         );
-        let commands = "supported are imageMogr2";
+        let commands = "supported are imageMogr2, imageInfo, imageAve, exif";
         refuses(
             "imageView2/2/w/500",
             &format!("imageView2 is not supported yet; {commands}"),

@@ -11,6 +11,7 @@ use rules::{Format, QueryRule, Rule, Stage};
 use crate::authority::call::{Call, response_overrides};
 use crate::authority::images::SourceName;
 use crate::error::Error;
+use crate::operations::image_info::{image_info, is_of_headers};
 use crate::operations::sources;
 use crate::service::Service;
 use crate::storage::{ETag, GetOptions, ObjectKey};
@@ -81,6 +82,16 @@ async fn render(
     let opened = sources::open(service, names).await?;
     let (etag, last_modified) = opened.tag_and_time(rule);
     let mut response = answer_without_body(service, names, &etag, last_modified);
+    if is_of_headers(rule) {
+        let object = opened.into_first().expect("one source was opened");
+        let document = image_info(service, object, &timer).await?;
+        set(
+            response.headers_mut(),
+            header::CONTENT_TYPE,
+            "application/json",
+        );
+        return Ok(with_body(call, response, Body::Full(document.into())));
+    }
     let limit = service.authority.config.limits.source_bytes;
     let sources = sources::read(service, opened, limit, &timer).await?;
     let seat = service.gate.seat(&entry, timer.deadline).await?;
@@ -95,20 +106,25 @@ async fn render(
     set(
         response.headers_mut(),
         header::CONTENT_TYPE,
-        prepared.info().format.media_type(),
+        prepared.media_type(),
     );
-    *response.body_mut() = body_of(service, call, prepared, timer, entry, seat).await?;
-    if let Some(len) = response.body().len() {
+    let body = body_of(service, call, prepared, timer, entry, seat).await?;
+    Ok(with_body(call, response, body))
+}
+
+/// The answer with its bytes or, to HEAD, only their number.
+fn with_body(call: &Call, mut response: Response<Body>, body: Body) -> Response<Body> {
+    if let Some(len) = body.len() {
         set(
             response.headers_mut(),
             header::CONTENT_LENGTH,
             &len.to_string(),
         );
     }
-    if call.method == Method::HEAD {
-        *response.body_mut() = Body::Empty;
+    if call.method != Method::HEAD {
+        *response.body_mut() = body;
     }
-    Ok(response)
+    response
 }
 
 /// An answer with what is told of a result, whether or not its bytes follow.

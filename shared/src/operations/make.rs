@@ -127,12 +127,12 @@ async fn make_one(
     let _seat = service.gate.seat(entry, timer.deadline).await?;
     let options = service.authority.config.limits.pipeline_options();
     let prepared = work::prepare(sources, rule.clone(), limits, options, timer).await?;
-    let info = prepared.info();
+    let (info, content_type) = (prepared.info(), prepared.media_type().to_owned());
     let bytes = work::to_bytes(prepared, service.authority.config.limits.put_bytes, timer).await?;
     Ok(Output {
         info: OutputInfo { result: Some(info) },
         bytes,
-        content_type: info.format.media_type().to_owned(),
+        content_type,
     })
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod copy;
 pub(crate) mod describe;
 pub(crate) mod download;
 pub(crate) mod form;
+pub(crate) mod image_info;
 pub(crate) mod list;
 pub(crate) mod make;
 pub(crate) mod multipart;

@@ -92,6 +92,11 @@ impl Opened {
         self.objects.first()
     }
 
+    /// The first, and the others closed.
+    pub(crate) fn into_first(self) -> Option<Object> {
+        self.objects.into_iter().next()
+    }
+
     /// The tag of what `rule` makes of them, and when the newest of them was stored.
     pub(crate) fn tag_and_time(&self, rule: &Rule) -> (ETag, SystemTime) {
         let infos: Vec<_> = self.objects.iter().map(|object| &object.info).collect();

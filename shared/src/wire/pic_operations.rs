@@ -1,6 +1,6 @@
 //! The `Pic-Operations` document: JSON to typed operations, and where each result is stored.
 
-use rules::Rule;
+use rules::{Rule, Stage};
 use serde::Deserialize;
 
 use crate::escape;
@@ -53,6 +53,18 @@ pub enum Error {
         fileid: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A rule whose result is no picture, which is answered to GET and HEAD only.
+    #[error(
+        "rule {number} (fileid `{fileid}`): {command} makes no picture to store; ask for it with GET"
+    )]
+    NoPicture {
+        /// Which rule, from 1.
+        number: usize,
+        /// Its target.
+        fileid: String,
+        /// `imageInfo`, `imageAve` or `exif`.
+        command: &'static str,
     },
     /// A rule that cannot be read.
     #[error("rule {number} (fileid `{fileid}`): {source}")]
@@ -148,6 +160,16 @@ impl Item {
             }
             rule => rule,
         };
+        if let Ok(rule) = &rule
+            && let Some(Stage::Info(info)) = rule.stages().last()
+        {
+            let command = info.command();
+            return Err(Error::NoPicture {
+                number,
+                fileid: fileid.clone(),
+                command,
+            });
+        }
         Ok(PicOperation {
             bucket: self.bucket.filter(|bucket| !bucket.is_empty()),
             fileid: decoded,

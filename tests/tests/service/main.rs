@@ -10,6 +10,7 @@ mod deadline;
 mod explain;
 mod forms;
 mod heads;
+mod info;
 mod interlace;
 mod modes;
 mod objects;
