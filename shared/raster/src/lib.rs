@@ -3,12 +3,14 @@
 //! This crate knows no file format, reads no clock and does no I/O.
 
 mod alpha;
+mod filter;
 mod fit;
 mod frame;
 mod geometry;
 mod orient;
 pub mod parallel;
 mod plane;
+mod resample;
 mod resize;
 mod simd;
 mod watch;
@@ -19,6 +21,7 @@ pub use frame::{Frame, Layout};
 pub use geometry::{Rect, Size};
 pub use orient::{Orientation, orient};
 pub use plane::Plane;
+pub use resample::{Window, resample};
 pub use resize::resize;
 #[cfg(target_arch = "x86_64")]
 pub use simd::X86V3;

@@ -1,9 +1,9 @@
 //! Scaling: two passes of weighted sums, in linear light where it matters.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::LazyLock;
 
+use crate::filter::{CATMULL_ROM, LANCZOS};
 use crate::{Frame, Layout, Size};
 
 /// The frame, scaled to `size`.
@@ -34,8 +34,9 @@ fn resized<const N: usize>(frame: &Frame, size: Size) -> Frame {
     } else {
         (&*SRGB, &CATMULL_ROM)
     };
-    let columns = filter.weights(from.width, size.width);
-    let rows = filter.weights(from.height, size.height);
+    let weights = |from: u32, to| filter.weights(from as usize, (0.0, f64::from(from)), to);
+    let columns = weights(from.width, size.width);
+    let rows = weights(from.height, size.height);
     let mut source = frame.rows();
     let mut window: VecDeque<Vec<[f32; N]>> = VecDeque::new();
     let mut first = 0;
@@ -71,69 +72,6 @@ fn resized<const N: usize>(frame: &Frame, size: Size) -> Frame {
         }
     }
     Frame::new(size, frame.layout(), pixels).expect("a pixel was pushed for each weight of a row")
-}
-
-/// What one row or column of the result is made of: source indices, and the weight of each. The weights add up to 1.
-struct Weights {
-    range: Range<usize>,
-    values: Vec<f32>,
-}
-
-struct Filter {
-    /// How far the kernel reaches on either side of its middle.
-    reach: f64,
-    kernel: fn(f64) -> f64,
-}
-
-const LANCZOS: Filter = Filter {
-    reach: 3.0,
-    kernel: |x| {
-        let sinc = |x: f64| x.sin() / x;
-        let x = x * std::f64::consts::PI;
-        if x == 0.0 {
-            1.0
-        } else {
-            sinc(x) * sinc(x / 3.0)
-        }
-    },
-};
-
-const CATMULL_ROM: Filter = Filter {
-    reach: 2.0,
-    kernel: |x| {
-        let x = x.abs();
-        if x < 1.0 {
-            (1.5 * x - 2.5) * x * x + 1.0
-        } else {
-            ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-        }
-    },
-};
-
-impl Filter {
-    /// The weights of all `to` rows or columns, made of `from` ones. Ranges never start before that of the one above.
-    fn weights(&self, from: u32, to: u32) -> Vec<Weights> {
-        let scale = f64::from(from) / f64::from(to);
-        let stretch = scale.max(1.0);
-        let reach = self.reach * stretch;
-        let weights = |index: u32| {
-            let middle = (f64::from(index) + 0.5) * scale - 0.5;
-            let start = ((middle - reach).ceil().max(0.0) as usize).min(from as usize - 1);
-            let end = ((middle + reach).floor() as usize + 1).clamp(start + 1, from as usize);
-            let mut values: Vec<f64> = (start..end)
-                .map(|source| (self.kernel)((source as f64 - middle) / stretch))
-                .collect();
-            let sum: f64 = values.iter().sum();
-            for value in &mut values {
-                *value /= sum;
-            }
-            Weights {
-                range: start..end,
-                values: values.into_iter().map(|value| value as f32).collect(),
-            }
-        };
-        (0..to).map(weights).collect()
-    }
 }
 
 /// Bytes to the values that are summed up, and back.
