@@ -41,7 +41,9 @@ pub use options::{
     TranscodeOptions,
 };
 pub use picture::Color;
-pub use pixels::{MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode, encode_memory};
+pub use pixels::{
+    MAX_EXIF_BYTES, MAX_ICC_BYTES, MAX_XMP_BYTES, encode, encode_memory, encode_planes,
+};
 pub use planes::{Planes, Scale};
 pub use quality::estimate_quality;
 pub use raster::Simd;

@@ -124,6 +124,27 @@ pub enum Sampling {
     S420,
 }
 
+impl Sampling {
+    /// What it is at this quality: never [`Self::Auto`].
+    #[must_use]
+    pub const fn at(self, quality: u8) -> Self {
+        match self {
+            Self::Auto if quality >= 90 => Self::S444,
+            Self::Auto => Self::S420,
+            other => other,
+        }
+    }
+
+    /// Luma's horizontal and vertical sampling factor, where chroma's are 1.
+    pub(crate) const fn factors(self) -> (u8, u8) {
+        match self {
+            Self::S444 => (1, 1),
+            Self::S422 => (2, 1),
+            Self::S420 | Self::Auto => (2, 2),
+        }
+    }
+}
+
 /// How densely the pixels lie, as a JFIF segment says it (T.871, 10.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Density {

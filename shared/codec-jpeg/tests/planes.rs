@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use codec_jpeg::{
-    EncodeOptions, Limits, Planes, Process, Sampling, Scale, Simd, encode, read_planes,
+    EncodeOptions, Limits, Planes, Process, Sampling, Scale, Simd, encode, encode_planes,
+    read_planes,
 };
-use raster::{Frame, Layout, Plane, Size, Stopped, Unwatched, Watch};
+use raster::{Frame, Layout, Plane, Rect, Size, Stopped, Unwatched, Watch, Window};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -202,4 +203,163 @@ fn reading_stops_when_told() {
         read,
         Err(codec_jpeg::Error::Stopped(Stopped::Deadline))
     ));
+}
+
+fn options(quality: u8, simd: Simd) -> EncodeOptions {
+    EncodeOptions {
+        quality,
+        simd,
+        ..EncodeOptions::default()
+    }
+}
+
+fn window(rect: Rect) -> Window {
+    Window {
+        x: f64::from(rect.x),
+        y: f64::from(rect.y),
+        width: f64::from(rect.width),
+        height: f64::from(rect.height),
+    }
+}
+
+fn resampled(planes: &Planes, rect: Rect, size: Size, sampling: Sampling) -> Planes {
+    let made = planes.resampled(window(rect), size, sampling, Simd::Auto, &Unwatched);
+    made.expect("nobody stops it")
+}
+
+/// The mean of the squares of what two planes of one size are apart.
+fn error(one: &Plane, other: &Plane) -> f64 {
+    assert_eq!((one.columns(), one.rows()), (other.columns(), other.rows()));
+    let (mut sum, mut count) = (0.0, 0.0);
+    for y in 0..one.rows() {
+        for (&one, &other) in one.row(y).iter().zip(other.row(y)) {
+            sum += f64::from(one.abs_diff(other)).powi(2);
+            count += 1.0;
+        }
+    }
+    sum / count
+}
+
+#[test]
+fn gray_planes_give_the_bytes_of_their_frame() {
+    for size in [Size::new(133, 77), Size::new(1, 1), Size::new(40, 16)] {
+        let frame = picture(size, Layout::Gray);
+        let (width, height) = (f64::from(size.width), f64::from(size.height));
+        let plane = Plane::new(frame.pixels().to_vec(), size.width as usize, width, height);
+        let planes = Planes {
+            size,
+            planes: vec![plane.expect("a sample for each pixel")],
+        };
+        for quality in [50, 85, 100] {
+            let expected = encode(&frame, &options(quality, Simd::Auto), &Unwatched);
+            let found = encode_planes(&planes, &options(quality, Simd::Auto), &Unwatched);
+            assert!(found.unwrap() == expected.unwrap(), "{size} at {quality}");
+        }
+    }
+}
+
+#[test]
+fn planes_are_written_as_they_are() {
+    for size in [Size::new(133, 77), Size::new(1, 3), Size::new(32, 32)] {
+        for sampling in [Sampling::S444, Sampling::S422, Sampling::S420] {
+            let source = encoded(&picture(size, Layout::Rgb), sampling, Process::Baseline);
+            let full = read(&source, Scale::Full);
+            // In the planes of a file the last sample of chroma is a part of the picture only.
+            let planes = resampled(&full, Rect::of(size), size, sampling);
+            let made = encode_planes(&planes, &options(100, Simd::Auto), &Unwatched).unwrap();
+            let portable = encode_planes(&planes, &options(100, Simd::Portable), &Unwatched);
+            assert!(made == portable.unwrap(), "kernels differ");
+            let again = read(&made, Scale::Full);
+            assert_eq!((again.size, again.planes.len()), (size, 3));
+            for (index, (again, plane)) in again.planes.iter().zip(&planes.planes).enumerate() {
+                let found = error(again, plane);
+                assert!(
+                    found < 0.5,
+                    "{size} {sampling:?}: plane {index} is {found} away"
+                );
+                // Full scale, resampled to itself, is what it was.
+                let found = error(plane, &full.planes[index]);
+                assert!(
+                    found < 0.1,
+                    "{size} {sampling:?}: plane {index} is {found} away"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "planes of [(8, 8), (3, 4), (4, 4)] samples are no picture of 8x8")]
+fn planes_of_no_sampling_are_a_mistake() {
+    let plane = |width: usize, height: usize| {
+        Plane::new(vec![0; width * height], width, width as f64, height as f64)
+    };
+    let planes = [(8, 8), (3, 4), (4, 4)].map(|(width, height)| plane(width, height).unwrap());
+    let planes = Planes {
+        size: Size::new(8, 8),
+        planes: planes.into(),
+    };
+    let _ = encode_planes(&planes, &options(85, Simd::Auto), &Unwatched);
+}
+
+/// A smooth picture: what scales differ in is not in it.
+fn slopes(size: Size) -> Frame {
+    let mut pixels = Vec::new();
+    for y in 0..size.height {
+        for x in 0..size.width {
+            let wave = |step: f64, at: u32| ((f64::from(at) / step).sin() * 90.0 + 128.0) as u8;
+            pixels.extend([wave(40.0, x), wave(60.0, y), wave(90.0, x + y)]);
+        }
+    }
+    Frame::new(size, Layout::Rgb, pixels).expect("as many bytes as the size asks for")
+}
+
+/// Odd sizes cover parts of samples: whoever rounds them shifts what is at the far edge.
+#[test]
+fn every_scale_gives_the_same_small_picture() {
+    for size in [
+        Size::new(507, 331),
+        Size::new(497, 390),
+        Size::new(512, 256),
+    ] {
+        for sampling in [Sampling::S444, Sampling::S422, Sampling::S420] {
+            let source = encoded(&slopes(size), sampling, Process::Progressive);
+            let full = read(&source, Scale::Full);
+            let part = Rect {
+                x: size.width / 5,
+                y: 11,
+                width: size.width / 2,
+                height: size.height / 2,
+            };
+            for rect in [Rect::of(size), part] {
+                let to = Size::new(rect.width / 9, rect.height / 9);
+                let expected = resampled(&full, rect, to, Sampling::S420);
+                for scale in [Scale::Eighth, Scale::Quarter, Scale::Half] {
+                    let found = resampled(&read(&source, scale), rect, to, Sampling::S420);
+                    for (found, expected) in found.planes.iter().zip(&expected.planes) {
+                        let error = error(found, expected);
+                        assert!(
+                            error < 1.0,
+                            "{size} {sampling:?} {scale:?} {rect:?}: {error}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_frame_is_made_of_planes() {
+    let size = Size::new(75, 50);
+    let frame = slopes(size);
+    let source = encoded(&frame, Sampling::S444, Process::Baseline);
+    let made = read(&source, Scale::Full).to_frame();
+    assert_eq!((made.size(), made.layout()), (size, Layout::Rgb));
+    let pairs = made.pixels().iter().zip(frame.pixels());
+    let most = pairs.map(|(one, other)| one.abs_diff(*other)).max();
+    assert!(most < Some(12), "{most:?}");
+    let gray = picture(size, Layout::Gray);
+    let source = encoded(&gray, Sampling::Auto, Process::Baseline);
+    assert_eq!(read(&source, Scale::Full).to_frame().layout(), Layout::Gray);
 }

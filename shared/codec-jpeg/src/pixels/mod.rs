@@ -15,11 +15,12 @@ use crate::codes::{APP0, APP1, APP2, EXIF, ICC, JFIF, XMP};
 use crate::coefficients::Component;
 use crate::error::Error;
 use crate::memory::{Budget, MemoryBound};
-use crate::options::{Density, EncodeOptions, Sampling};
+use crate::options::{Density, EncodeOptions};
 use crate::picture::{Color, Picture};
 use crate::pixels::planes::Strip;
 use crate::pixels::quantization::quantizers;
 use crate::pixels::rate_distortion::Quantizer;
+use crate::planes::Planes;
 use crate::quality::tables;
 use crate::write::{WriteOptions, write};
 
@@ -56,17 +57,79 @@ const STRIP_BYTES: u64 = 192;
 /// - [`Error::TooMuchMemory`] if the work would take more than `options.max_bytes`.
 /// - [`Error::Stopped`] if `watch` says so; it is asked for each row of MCUs and of blocks.
 pub fn encode(frame: &Frame, options: &EncodeOptions, watch: &dyn Watch) -> Result<Vec<u8>, Error> {
+    encode_source(Source::Frame(frame, options.background), options, watch)
+}
+
+/// Encodes a picture in planes as a JPEG: as [`encode`], without a conversion of colors.
+///
+/// - Input: a plane in gray, or Y, Cb and Cr in full range (T.871). The first has `planes.size` samples, the others as many,
+///   or half of them (rounded up) across, or across and down: they are stored so, whatever `options.sampling` is.
+/// - The same planes and options give the same bytes on every machine, for any `simd` and `threads`.
+/// - Memory: [`encode_memory`], with `options.sampling` as the planes have it.
+///
+/// # Errors
+///
+/// Those of [`encode`].
+///
+/// # Panics
+///
+/// If the planes are none of these.
+pub fn encode_planes(
+    planes: &Planes,
+    options: &EncodeOptions,
+    watch: &dyn Watch,
+) -> Result<Vec<u8>, Error> {
+    encode_source(Source::Planes(planes), options, watch)
+}
+
+/// Where samples come from.
+#[derive(Clone, Copy)]
+enum Source<'a> {
+    /// A frame, and what is put under it where it is transparent.
+    Frame(&'a Frame, [u8; 3]),
+    Planes(&'a Planes),
+}
+
+impl Source<'_> {
+    fn size(self) -> Size {
+        match self {
+            Self::Frame(frame, _) => frame.size(),
+            Self::Planes(planes) => planes.size,
+        }
+    }
+
+    fn is_gray(self) -> bool {
+        match self {
+            Self::Frame(frame, _) => frame.layout() == Layout::Gray,
+            Self::Planes(planes) => planes.planes.len() == 1,
+        }
+    }
+
+    /// Luma's sampling factors; chroma's are 1.
+    fn factors(self, options: &EncodeOptions) -> (u8, u8) {
+        match self {
+            Self::Frame(..) => factors(self.is_gray(), options),
+            Self::Planes(planes) => planes.factors(),
+        }
+    }
+}
+
+fn encode_source(
+    source: Source,
+    options: &EncodeOptions,
+    watch: &dyn Watch,
+) -> Result<Vec<u8>, Error> {
     watch.check()?;
     if options.quality > 100 {
         return Err(Error::Quality(options.quality));
     }
-    let size = frame.size();
+    let size = source.size();
     if size.width > 65_535 || size.height > 65_535 {
         return Err(Error::TooLarge(size));
     }
     let segments = segments(options)?;
     let kernel = Kernel::detect(options.simd);
-    let picture = coefficients(frame, options, kernel, watch)?;
+    let picture = coefficients(source, options, kernel, watch)?;
     let write_options = WriteOptions {
         process: options.process,
         scans: options.scans,
@@ -95,12 +158,9 @@ pub fn encode_memory(size: Size, gray: bool, options: &EncodeOptions) -> MemoryB
 
 /// Luma's horizontal and vertical sampling factor; chroma's are 1.
 fn factors(gray: bool, options: &EncodeOptions) -> (u8, u8) {
-    match options.sampling {
+    match options.sampling.at(options.quality) {
         _ if gray => (1, 1),
-        Sampling::Auto if options.quality >= 90 => (1, 1),
-        Sampling::Auto | Sampling::S420 => (2, 2),
-        Sampling::S422 => (2, 1),
-        Sampling::S444 => (1, 1),
+        sampling => sampling.factors(),
     }
 }
 
@@ -136,14 +196,13 @@ fn total_blocks(shapes: &[Shape]) -> u64 {
 }
 
 fn coefficients(
-    frame: &Frame,
+    source: Source,
     options: &EncodeOptions,
     kernel: Kernel,
     watch: &dyn Watch,
 ) -> Result<Picture, Error> {
-    let size = frame.size();
-    let gray = frame.layout() == Layout::Gray;
-    let (h, v) = factors(gray, options);
+    let (size, gray) = (source.size(), source.is_gray());
+    let (h, v) = source.factors(options);
     let shapes = shapes(size, gray, (h, v));
     let blocks = total_blocks(&shapes);
     let budget = Budget::new(blocks, false, options.threads, options.max_bytes)?;
@@ -160,10 +219,9 @@ fn coefficients(
         watch.check()?;
         budget.check(&components)?;
         let work = Work {
-            frame,
+            source,
             top,
             row,
-            background: options.background,
             quantizers: &quantizers,
         };
         code_strip(kernel, work, &mut strip, &mut components);
@@ -180,18 +238,20 @@ fn coefficients(
 /// One row of MCUs to make.
 #[derive(Clone, Copy)]
 struct Work<'a> {
-    frame: &'a Frame,
+    source: Source<'a>,
     /// Its first row of pixels, and its number.
     top: usize,
     row: usize,
-    background: [u8; 3],
     quantizers: &'a [Quantizer; 2],
 }
 
 impl Work<'_> {
     #[inline(always)]
     fn run(self, kernel: Kernel, strip: &mut Strip, components: &mut [Component]) {
-        strip.fill(self.frame, self.top, self.background);
+        match self.source {
+            Source::Frame(frame, background) => strip.fill(frame, self.top, background),
+            Source::Planes(planes) => strip.fill_from_planes(&planes.planes, self.row),
+        }
         for (index, component) in components.iter_mut().enumerate() {
             let rows = usize::from(component.v);
             for row in 0..rows {

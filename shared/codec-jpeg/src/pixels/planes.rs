@@ -105,6 +105,23 @@ impl Strip {
         }
     }
 
+    /// Fills the strip from row `row` of the MCUs of `planes`, which are as many as the strip's, each at its sampling;
+    /// beyond the last column and row these are repeated.
+    #[inline(always)]
+    pub(crate) fn fill_from_planes(&mut self, planes: &[raster::Plane], row: usize) {
+        for (plane, source) in self.planes.iter_mut().zip(planes) {
+            let top = row * plane.rows * 8;
+            for (y, out) in plane.samples.chunks_exact_mut(plane.stride).enumerate() {
+                let samples = source.row((top + y).min(source.rows() - 1));
+                for (out, &sample) in out.iter_mut().zip(samples) {
+                    *out = f32::from(sample) - 128.0;
+                }
+                let last = out[samples.len() - 1];
+                out[samples.len()..].fill(last);
+            }
+        }
+    }
+
     /// Transforms and quantizes row `row` of the strip's blocks of a component, its row `block_row`.
     #[inline(always)]
     pub(crate) fn transform(
