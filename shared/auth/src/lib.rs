@@ -24,6 +24,6 @@ pub use form::{AllowedForm, Form, verify_form};
 pub use key::{Key, Secret};
 pub use policy::Policy;
 pub use query::PROCESSING;
-pub use request::{Request, masked};
+pub use request::{Request, TOKENS, masked};
 pub use sign::Signing;
 pub use verify::{Access, Verified, verify, verify_url};

@@ -4,7 +4,7 @@ use http::HeaderMap;
 use percent_encoding::percent_decode;
 
 /// Names of a temporary credential's token, in headers and in queries.
-pub(crate) const TOKENS: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
+pub const TOKENS: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
 
 /// A request as it came over the wire, as far as signatures go.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,8 @@ use crate::error::Error;
 use crate::storage::ObjectKey;
 use crate::wire::form::{self, Fields};
 use crate::wire::names::{
-    ACL, DELETE, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, META, PIC_OPERATIONS, TAGGING,
+    ACL, DELETE, ENCRYPTION, ENCRYPTION_BY_CUSTOMER, FORBID_OVERWRITE, META, PIC_OPERATIONS,
+    STORAGE_CLASS, TAGGING,
 };
 
 /// The name of the object, in which [`FILENAME`] stands for that of the file.
@@ -24,26 +25,24 @@ const KEY: &str = "key";
 const FILENAME: &str = "${filename}";
 /// A whole authorization, as clients send it that sign the request and no policy.
 const SIGNATURE: &str = "signature";
-/// What comes with a temporary key.
-const TOKENS: [&str; 2] = ["x-cos-security-token", "x-ci-security-token"];
 /// What the answer's status shall be.
 const STATUS: &str = "success_action_status";
 /// Fields that say where the browser goes afterwards; whoever writes a form could so send people anywhere.
 const REDIRECTS: [&str; 2] = ["success_action_redirect", "redirect"];
 /// Headers of a PUT that a form may have as fields.
-const HEADERS: [&str; 12] = [
-    "cache-control",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-type",
-    "expires",
-    "x-cos-storage-class",
-    ACL,
-    ENCRYPTION,
-    ENCRYPTION_BY_CUSTOMER,
-    TAGGING,
-    "x-cos-forbid-overwrite",
+const HEADERS: [HeaderName; 12] = [
+    header::CACHE_CONTROL,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
+    header::CONTENT_LANGUAGE,
+    header::CONTENT_TYPE,
+    header::EXPIRES,
+    STORAGE_CLASS,
+    HeaderName::from_static(ACL),
+    HeaderName::from_static(ENCRYPTION),
+    HeaderName::from_static(ENCRYPTION_BY_CUSTOMER),
+    HeaderName::from_static(TAGGING),
+    FORBID_OVERWRITE,
 ];
 
 /// What a form comes to.
@@ -84,9 +83,13 @@ pub(crate) fn is_known(name: &str) -> bool {
     ]
     .contains(&name)
         || REDIRECTS.contains(&name)
-        || HEADERS.contains(&name)
-        || name.starts_with(META)
+        || is_header(name)
         || name != "sign" && auth::belongs_to_a_signature(name)
+}
+
+/// Whether a field is one of the headers of a PUT.
+fn is_header(name: &str) -> bool {
+    HEADERS.iter().any(|header| header == name) || name.starts_with(META)
 }
 
 impl Authority {
@@ -229,7 +232,7 @@ impl Authority {
         headers.insert(header::AUTHORIZATION, value(signature)?);
         for (name, token) in fields
             .iter()
-            .filter(|(name, _)| TOKENS.contains(&name.as_str()))
+            .filter(|(name, _)| auth::TOKENS.contains(&name.as_str()))
         {
             let name = HeaderName::try_from(name.as_str());
             if let Ok(name) = name {
@@ -259,12 +262,7 @@ fn headers_of(fields: &[(String, String)]) -> Result<HeaderMap, Error> {
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
         let name = match name.as_str() {
             "acl" => ACL,
-            name if HEADERS.contains(&name)
-                || name.starts_with(META)
-                || name == PIC_OPERATIONS.as_str() =>
-            {
-                name
-            }
+            name if is_header(name) || name == PIC_OPERATIONS.as_str() => name,
             _ => continue,
         };
         let cannot = |what| {

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 use auth::policy::Policy;
 use serde::Deserialize;
 
+use crate::wire::names::{CRC64, NEXT_POSITION, OBJECT_VERSION, REQUEST_ID};
+
 /// What a configuration may ask of the world around it.
 pub struct Outside<'a> {
     /// Looks up an environment variable.
@@ -73,7 +75,7 @@ pub struct Bucket {
     pub policy: Option<Policy>,
 }
 
-/// Where objects are.
+/// Where the objects of a bucket are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
     /// A folder of this machine.
@@ -292,10 +294,10 @@ fn exposed_by_default() -> Vec<String> {
         "Content-Range",
         "Accept-Ranges",
         "Last-Modified",
-        "x-cos-request-id",
-        "x-cos-hash-crc64ecma",
-        "x-cos-version-id",
-        "x-cos-next-append-position",
+        REQUEST_ID.as_str(),
+        CRC64.as_str(),
+        OBJECT_VERSION.as_str(),
+        NEXT_POSITION.as_str(),
         "*",
     ]
     .map(str::to_owned)

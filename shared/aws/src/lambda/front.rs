@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use shared::wire::names::{MOGR_AUTHORIZATION, MOGR_CLIENT, MOGR_HOST};
 
 use super::target::{self, PathEncoding};
 
@@ -163,7 +164,7 @@ pub fn read(mut event: Value, path_encoding: PathEncoding) -> Result<Arrived, Re
 
     // Where CloudFront puts what the viewer sent. Elsewhere anyone can have written them, so nobody shall believe them.
     if kind != Kind::FunctionUrl {
-        for name in ["x-mogr-host", "x-mogr-authorization", "x-mogr-client"] {
+        for name in [MOGR_HOST, MOGR_AUTHORIZATION, MOGR_CLIENT] {
             headers.remove(name);
         }
     }
@@ -239,7 +240,7 @@ fn client(kind: Kind, event: &Value, headers: &HeaderMap) -> Option<IpAddr> {
 /// client: a signature covers the headers that it lists, with their values.
 fn restore(headers: &mut HeaderMap, query: &str, body: usize) {
     if !headers.contains_key(TRANSFER_ENCODING) {
-        let listed = ["x-mogr-authorization", AUTHORIZATION.as_str()]
+        let listed = [MOGR_AUTHORIZATION, AUTHORIZATION]
             .into_iter()
             .find_map(|name| signed_headers(headers.get(name)?.to_str().ok()?))
             .or_else(|| signed_headers(query));
