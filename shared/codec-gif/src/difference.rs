@@ -29,7 +29,8 @@ pub(crate) mod mark {
     }
 }
 
-/// In place of alpha: this was shown, and has been cleared.
+/// Stands in the place of alpha, which is 255 where the pixel is shown and 0 where nothing was: it was shown, and has
+/// been cleared.
 const CLEARED: u8 = 1;
 
 /// What is to be done for one frame.

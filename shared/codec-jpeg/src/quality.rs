@@ -30,7 +30,7 @@ const LUMA: [u16; 64] = [
     579, 486, 814, 860, 955, 1242, 1695, 2401,
 ];
 
-/// The same for chroma.
+/// Chroma steps at quality 50, in tenths, row-major, found in the same way.
 const CHROMA: [u16; 64] = [
     126, 170, 233, 256, 304, 339, 429, 603, //
     170, 192, 268, 360, 382, 344, 391, 515, //

@@ -40,7 +40,7 @@ enum Work {
     },
 }
 
-/// What was written.
+/// A result that was written whole, and how many bytes it took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What the result is.

@@ -75,11 +75,11 @@ pub(crate) fn still(
     }
 }
 
-/// The first frame, for which nobody waits any more.
+/// The first frame of an animation; the others are let go of.
 fn first(frames: Vec<GifFrame>) -> Frame {
     let mut frames = frames.into_iter();
     let first = frames.next().expect("an animation has a frame").frame;
-    // It may be shown several times.
+    // One that is shown several times is held by each of them: without them it need not be copied.
     drop(frames);
     std::sync::Arc::unwrap_or_clone(first)
 }

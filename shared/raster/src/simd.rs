@@ -23,9 +23,8 @@ pub enum Kernel {
     X86V3(X86V3),
 }
 
-/// Proof that the instructions of [`Kernel::X86V3`] are there. Only [`Kernel::detect`] makes one, so that a function
-/// with
-/// `#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]` may be called by whoever has it.
+/// Proof that the instructions of [`Kernel::X86V3`] are there. Only [`Kernel::detect`] makes one, so that whoever has it
+/// may call a function with `#[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]`.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct X86V3(());

@@ -35,6 +35,7 @@ pub const MAX_XMP_BYTES: usize = SEGMENT_BYTES - XMP.len();
 
 /// The most bytes of [`EncodeOptions::icc`].
 pub const MAX_ICC_BYTES: usize = 255 * ICC_PIECE_BYTES;
+/// Bytes of a profile in one APP2 segment, after its name, its number and the number of pieces (ICC.1, B.4).
 const ICC_PIECE_BYTES: usize = SEGMENT_BYTES - ICC.len() - 2;
 
 /// Bytes of memory for each pixel of a picture's width: a row of MCUs as samples, and rows taken apart into colors.

@@ -339,6 +339,7 @@ impl Work {
         frame: &FrameHeader,
         limits: &Limits,
     ) -> Result<(), Error> {
+        /// Visits of a block that any picture may have beyond its share.
         const FREE: u64 = 1 << 22;
         self.scans += 1;
         if self.scans > limits.max_scans {

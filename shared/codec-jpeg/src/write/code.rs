@@ -9,7 +9,7 @@ use crate::write::entropy::{self, Band};
 use crate::write::scan::Scan;
 use crate::write::sink::Sink;
 
-/// Which block rows are looked at, of AC scans; others always take all.
+/// Which block rows of its component an AC scan takes: each `step`-th one, from `first` on. Other scans always take all.
 #[derive(Clone, Copy)]
 pub(crate) struct Rows {
     pub(crate) first: usize,
@@ -17,6 +17,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
+    /// Every row: what a scan that is written takes.
     pub(crate) const ALL: Self = Self { first: 0, step: 1 };
 }
 

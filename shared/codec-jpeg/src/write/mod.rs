@@ -22,7 +22,7 @@ use crate::write::code::{Rows, code_scan, tables_of};
 use crate::write::scan::{Scan, interleaved, standard};
 use crate::write::sink::{Counts, Tokens};
 
-/// How [`write()`] works.
+/// What [`write()`] is asked for, and how it works.
 #[derive(Clone, Copy)]
 pub(crate) struct WriteOptions {
     pub(crate) process: Process,

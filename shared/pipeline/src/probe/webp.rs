@@ -9,8 +9,9 @@ use super::info::{SourceInfo, plain};
 use crate::error::Fault;
 use crate::format::Format;
 
-/// Flags of VP8X.
+/// The flag of VP8X for pixels with alpha.
 const ALPHA: u8 = 0x10;
+/// The flag of VP8X for an animation.
 const ANIMATION: u8 = 0x02;
 
 pub(super) fn read(bytes: &[u8]) -> Result<SourceInfo, Fault> {
