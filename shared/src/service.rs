@@ -85,7 +85,7 @@ impl Service {
     }
 
     /// Carries out what a request asks for; its time begins now. Where the request has a body, the time begins anew when that
-    /// has come: how long it takes to is the client's affair.
+    /// has come: how long that takes is up to the client.
     pub(crate) async fn within<F: Future>(&self, call: &Call, work: F) -> F::Output {
         let end = call.front.deadline;
         let deadline = work::deadline(self.authority.config.limits.deadline_seconds, end);

@@ -188,7 +188,7 @@ fn is_lossless(answer: &Answer, source: &[u8]) -> Result<(), String> {
     }
 }
 
-/// A GIF of so many frames, 100 ms each.
+/// A GIF of this many frames, 100 ms each.
 fn is_animation(answer: &Answer, frames: usize) -> Result<(), String> {
     is_what_it_says(answer)?;
     let gif = catch_unwind(|| read_gif(&answer.body));

@@ -228,7 +228,7 @@ pub fn png(width: u32, height: u32, pixels: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A PNG header that claims a size; nothing behind it can be decoded.
+/// A PNG header that claims a size; nothing after it can be decoded.
 pub fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = png(1, 1, &[0, 0, 0]);
     bytes[16..20].copy_from_slice(&width.to_be_bytes());

@@ -36,7 +36,7 @@ impl Memory {
         }
     }
 
-    /// Work that takes so many bytes in any case.
+    /// Work that takes exactly this many bytes, whatever the source holds.
     pub(crate) fn exactly(bytes: u64) -> Self {
         Self {
             least: bytes,

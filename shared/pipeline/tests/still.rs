@@ -471,7 +471,7 @@ proptest! {
     }
 }
 
-/// A progressive JPEG with its last scan so many times more.
+/// A progressive JPEG with its last scan this many times more.
 fn with_more_scans(more: usize) -> Bytes {
     let jpeg = Jpeg {
         progressive: true,

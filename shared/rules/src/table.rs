@@ -96,7 +96,7 @@ ScropOrCut::Cut(cut) => Transform::Cut(cut),
 Ok(())
 }))
 .transform(),
-    operation("rcrop", "<min>x<max>", "the middle, its width at least and at most so many percent of its height", Read::Picture(|draft, segments| {
+    operation("rcrop", "<min>x<max>", "the middle, its width at least `min` and at most `max` percent of its height", Read::Picture(|draft, segments| {
 draft.push(Transform::Rcrop(crop::rcrop(segments)?));
 Ok(())
 }))
@@ -206,7 +206,7 @@ Ok(())
 }))
 .written(|stage, f| switched(f, "strip", stage.output.strip))
 .built(),
-    operation("size-limit", "<n>[k|m][!]", "at most so many bytes; `!`: the source where the result is not smaller", Read::Common(|common, segments| common.output.read_size_limit(segments)))
+    operation("size-limit", "<n>[k|m][!]", "at most `n` bytes; `!`: the source where the result is not smaller", Read::Common(|common, segments| common.output.read_size_limit(segments)))
 .written(|stage, f| valued(f, "size-limit", stage.output.size_limit)),
     operation("minsize", "[0|1]", "the source where the result is larger; also `minisize`", Read::Common(|common, segments| {
 common.output.min_size = segments.switch();
@@ -214,7 +214,7 @@ Ok(())
 }))
 .written(|stage, f| valued(f, "minsize", stage.output.min_size.then_some(1)))
 .alias("minisize"),
-    operation("x-size-limit", "<n>[k|m]", "at most so many bytes of a GIF or animated WebP", Read::Common(|common, segments| common.output.read_x_size_limit(segments)))
+    operation("x-size-limit", "<n>[k|m]", "at most `n` bytes of a GIF or animated WebP", Read::Common(|common, segments| common.output.read_x_size_limit(segments)))
 .written(|stage, f| valued(f, "x-size-limit", stage.output.x_size_limit.map(Bytes))),
     operation("x-preset", "<quality|small>", "what a GIF is encoded for", Read::Picture(|draft, segments| {
 draft.preset = Some(Preset::read(segments)?);

@@ -84,11 +84,11 @@ pub enum Overflow {
 /// The size of a mark by the picture's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MarkScale {
-    /// `scatype/1`: so many thousandths of the picture's width, 1 to 1000.
+    /// `scatype/1`: this many thousandths of the picture's width, 1 to 1000.
     Width(u16),
-    /// `scatype/2`: so many thousandths of the picture's height, 1 to 1000.
+    /// `scatype/2`: this many thousandths of the picture's height, 1 to 1000.
     Height(u16),
-    /// `scatype/3`: so many thousandths of the picture's area, 1 to 250.
+    /// `scatype/3`: this many thousandths of the picture's area, 1 to 250.
     Area(u16),
 }
 

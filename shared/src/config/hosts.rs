@@ -12,7 +12,7 @@ pub struct Place {
     pub key: String,
 }
 
-/// Who asks.
+/// What names the host, which decides whether it may leave the bucket unnamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// A request: hosts that name no bucket lead to the default one.

@@ -59,7 +59,7 @@ impl Writer {
         self
     }
 
-    /// Closes everything.
+    /// Closes all open elements: the whole document.
     pub(crate) fn finish(mut self) -> String {
         while !self.open.is_empty() {
             self.end();

@@ -192,7 +192,7 @@ pub struct PutOptions {
     pub precondition: Precondition,
 }
 
-/// How to append.
+/// What an append brings with it, and how large it may make the object.
 #[derive(Clone, Debug)]
 pub struct AppendOptions {
     /// What the client says of an object that this begins; one that is lengthened keeps what was said.

@@ -1,6 +1,6 @@
 //! Any rule on any bytes: nothing panics or hangs, limits hold, and what is promised of a result is what comes.
 //!
-//! The input is a byte of options, a rule, and after a new line the object; further images stand behind a line `--`,
+//! The input is a byte of options, a rule, and after a new line the object; further images come after a line `--`,
 //! and the last serves for those that are missing.
 #![no_main]
 

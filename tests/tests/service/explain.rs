@@ -256,7 +256,7 @@ fn rules_and_their_images_are_explained() {
             FINE,
         ],
     );
-    // Behind the signature the rule acts for anyone, but for the image whose URL is signed.
+    // After the signature, and not covered by it, the rule acts for anyone, but for the image whose URL is signed.
     let anyones = on(
         1,
         "pub/b.jpg",

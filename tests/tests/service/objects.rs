@@ -92,9 +92,9 @@ fn conditions_and_ranges() {
         get("Range", "bytes=0-3").header("content-range"),
         "bytes 0-3/10"
     );
-    let behind = get("Range", "bytes=10-");
+    let past = get("Range", "bytes=10-");
     assert_eq!(
-        (behind.status, behind.xml("Code").as_str()),
+        (past.status, past.xml("Code").as_str()),
         (416, "InvalidRange")
     );
 }

@@ -79,7 +79,7 @@ impl Server {
         }
     }
 
-    /// Puts a file into the bucket behind the server's back.
+    /// Puts a file into the bucket's folder, past the server.
     pub(crate) fn file(&self, key: &str, bytes: &[u8]) -> &Self {
         let path = self.folder.path().join("bucket").join(key);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");

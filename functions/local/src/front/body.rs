@@ -15,7 +15,7 @@ use shared::{Broken, Incoming};
 
 use super::pace::{Pace, Rate};
 
-/// A body that is refused is read on for so many bytes and so long, so that the connection can be used again. One with
+/// A body that is refused is read on for this many bytes and this long, so that the connection can be used again. One with
 /// more ends it.
 const DRAINED_BYTES: u64 = 64 * 1024;
 const DRAINED_TIME: Duration = Duration::from_millis(500);

@@ -41,7 +41,7 @@ impl Pace {
         }
     }
 
-    /// The client has moved so many bytes; it is not waited for any more.
+    /// The client has moved this many bytes; it is not waited for any more.
     pub(super) fn moved(&mut self, bytes: usize) {
         self.moved += bytes as u128;
         if let Some((since, _)) = self.wait.take() {

@@ -18,7 +18,7 @@ const READ: usize = 16 * 1024;
 const LINGER: Duration = Duration::from_secs(5);
 const LINGER_BYTES: usize = 16 << 20;
 
-/// Wraps a connection.
+/// A connection, as the HTTP parser reads and writes it.
 pub(super) struct Stream<S> {
     inner: S,
     rewriter: Rewriter,

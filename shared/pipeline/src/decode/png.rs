@@ -146,7 +146,7 @@ pub(super) fn decode(
             rows.add(row.data());
         }
     }
-    // EXIF may stand behind the pixels; damage there loses nothing that is shown.
+    // EXIF may come after the pixels; damage there loses nothing that is shown.
     let _ = reader.finish();
     let exif = reader.info().exif_metadata.as_deref();
     let exif = exif.map(|exif| exif::tiff(exif).to_vec());

@@ -109,7 +109,7 @@ pub(crate) fn exif(orientation: u8) -> Vec<u8> {
     tiff
 }
 
-/// `animate` of so many images beside the object.
+/// `animate` of this many images beside the object.
 pub(crate) fn animate(duration: u32, images: usize) -> String {
     let mut rule = format!("imageMogr2/animate/duration/{duration}/images");
     for n in 0..images {

@@ -46,7 +46,7 @@ pub struct Output {
     pub preset: Option<Preset>,
 }
 
-/// What is written.
+/// The format that the result is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// `jpg`; `jpeg` and `yjpeg` are other words for it.

@@ -30,7 +30,7 @@ pub struct Thumbnail {
 /// How a new size comes from the old one. Sides are in pixels, 1 to 10000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resize {
-    /// `!<S>p`: both sides to so many percent, 1 to 1000.
+    /// `!<S>p`: both sides to this many percent, 1 to 1000.
     Percent(u32),
     /// `!<S>px`: the width alone, in percent.
     PercentOfWidth(u32),
@@ -59,7 +59,7 @@ pub enum Resize {
         /// The height.
         height: Option<u32>,
     },
-    /// `<A>@`: at most so many pixels, 1 to 250 000 000. Never enlarges.
+    /// `<A>@`: at most this many pixels, 1 to 250 000 000. Never enlarges.
     Area(u32),
 }
 

@@ -401,7 +401,7 @@ async fn a_killed_writer_leaves_old_or_new() {
             .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        // Somewhere in the put after so many.
+        // Killed somewhere in the put after these: another number of them in each round.
         let told = BufReader::new(child.stdout.take().unwrap()).lines();
         let puts = told.filter(|line| line.as_ref().unwrap().ends_with("has put"));
         assert_eq!(puts.take(1 + round).count(), 1 + round);
