@@ -23,243 +23,243 @@ const DY: Takes = Takes::new("dy", "a whole number of pixels");
 /// Every operation. The canonical text of a stage has those that have no place in this order, after the transforms.
 pub(crate) static OPERATIONS: [Operation; 74] = [
     operation("animate", "duration/<ms>/images/<b64url>/...", "GIF of the object and the images, in order; 1 to 655350 ms, 1 to 19 images; every mode", Read::Picture(|draft, _| {
-draft.animate.asked = true;
-Ok(())
-}))
-.built(),
+        draft.animate.asked = true;
+        Ok(())
+    }))
+    .built(),
     operation("duration", "<ms>", "", Read::Animate(AnimateDraft::read_duration))
-.parameter()
-.built(),
+        .parameter()
+        .built(),
     operation("images", "<b64url>/...", "", Read::Animate(AnimateDraft::read_images))
-.parameter()
-.built(),
+        .parameter()
+        .built(),
     operation("x-loop", "<0-65535>", "how often the animation plays, 0 forever", Read::Animate(AnimateDraft::read_loop))
-.parameter(),
+        .parameter(),
     operation("x-delays", "<ms>,<ms>,...", "how long each frame shows; the last one repeats", Read::Animate(AnimateDraft::read_delays))
-.parameter(),
+        .parameter(),
     operation("x-reverse", "<0|1>", "the last frame first", Read::Animate(AnimateDraft::read_reverse))
-.parameter(),
+        .parameter(),
     operation("x-boomerang", "<0|1>", "forwards, then backwards", Read::Animate(AnimateDraft::read_boomerang))
-.parameter(),
+        .parameter(),
     operation("x-fit", "<contain|cover|stretch>", "what becomes of frames of another size", Read::Animate(AnimateDraft::read_fit))
-.parameter(),
+        .parameter(),
     operation("x-background", "<b64>", "a color in place of transparency", Read::Animate(AnimateDraft::read_background))
-.parameter(),
+        .parameter(),
     operation("thumbnail", "<size>", "`<W>x`, `x<H>`, `<W>x<H>`, with `>`, `<` or `!` after it, `!<W>x<H>r`, `!<S>p`, `<A>@`", Read::Picture(|draft, segments| {
-draft.push_thumbnail(Resize::read(segments)?);
-Ok(())
-}))
-.transform(),
+        draft.push_thumbnail(Resize::read(segments)?);
+        Ok(())
+    }))
+    .transform(),
     operation("pad", "<0|1>", "a canvas of the size that `thumbnail` asks for", Read::Picture(|draft, segments| {
-draft.push_pad(PAD.flag(segments)?);
-Ok(())
-}))
-.parameter(),
+        draft.push_pad(PAD.flag(segments)?);
+        Ok(())
+    }))
+    .parameter(),
     operation("color", "<b64>", "what `pad` fills with, white where it is not given", Read::Picture(|draft, segments| {
-draft.color = Some(Color::read(COLOR, segments)?);
-Ok(())
-}))
-.parameter(),
+        draft.color = Some(Color::read(COLOR, segments)?);
+        Ok(())
+    }))
+    .parameter(),
     operation("cut", "<W>x<H>[x<dx>x<dy>]", "a rectangle; at `gravity/<direction>`, northwest", Read::Picture(|draft, segments| {
-draft.push_rectangle(crop::cut(segments)?);
-read_direction(draft, segments);
-Ok(())
-}))
-.transform(),
+        draft.push_rectangle(crop::cut(segments)?);
+        read_direction(draft, segments);
+        Ok(())
+    }))
+    .transform(),
     operation("crop", "<W>x<H>", "scaled to cover, then a rectangle at `gravity/<direction>`, center; `<W>x`, `x<H>`, `!<W>x<H>a<dx>a<dy>`: a rectangle", Read::Picture(|draft, segments| {
-draft.push_rectangle(crop::crop(segments)?);
-read_direction(draft, segments);
-Ok(())
-}))
-.transform(),
+        draft.push_rectangle(crop::crop(segments)?);
+        read_direction(draft, segments);
+        Ok(())
+    }))
+    .transform(),
     operation("gravity", "<direction>", "where a crop or cut is", Read::Picture(|draft, segments| {
-draft.push_gravity(Gravity::read(segments)?);
-Ok(())
-}))
-.parameter(),
+        draft.push_gravity(Gravity::read(segments)?);
+        Ok(())
+    }))
+    .parameter(),
     operation("dx", "<n>", "the offset of a crop or cut", Read::Picture(|draft, segments| {
-draft.dx = DX.number(segments, 0..=u32::MAX)?;
-Ok(())
-}))
-.parameter(),
+        draft.dx = DX.number(segments, 0..=u32::MAX)?;
+        Ok(())
+    }))
+    .parameter(),
     operation("dy", "<n>", "the offset of a crop or cut", Read::Picture(|draft, segments| {
-draft.dy = DY.number(segments, 0..=u32::MAX)?;
-Ok(())
-}))
-.parameter(),
+        draft.dy = DY.number(segments, 0..=u32::MAX)?;
+        Ok(())
+    }))
+    .parameter(),
     operation("scrop", "<W>x<H>", "scaled to cover, then its middle", Read::Picture(|draft, segments| {
-draft.push(match crop::scrop(segments)? {
-ScropOrCut::Scrop(scrop) => Transform::Scrop(scrop),
-ScropOrCut::Cut(cut) if cut.is_whole() => return Ok(()),
-ScropOrCut::Cut(cut) => Transform::Cut(cut),
-});
-Ok(())
-}))
-.transform(),
+        draft.push(match crop::scrop(segments)? {
+            ScropOrCut::Scrop(scrop) => Transform::Scrop(scrop),
+            ScropOrCut::Cut(cut) if cut.is_whole() => return Ok(()),
+            ScropOrCut::Cut(cut) => Transform::Cut(cut),
+        });
+        Ok(())
+    }))
+    .transform(),
     operation("rcrop", "<min>x<max>", "the middle, its width at least `min` and at most `max` percent of its height", Read::Picture(|draft, segments| {
-draft.push(Transform::Rcrop(crop::rcrop(segments)?));
-Ok(())
-}))
-.transform(),
+        draft.push(Transform::Rcrop(crop::rcrop(segments)?));
+        Ok(())
+    }))
+    .transform(),
     operation("indexcrop", "<width|height>/<n>/index/<i>", "piece `i` of pieces of `n` pixels", Read::Picture(|draft, segments| {
-draft.push(Transform::IndexCrop(crop::indexcrop(segments)?));
-Ok(())
-}))
-.transform(),
+        draft.push(Transform::IndexCrop(crop::indexcrop(segments)?));
+        Ok(())
+    }))
+    .transform(),
     operation("iradius", "<r>", "the circle in the middle", Read::Picture(|draft, segments| {
-draft.push(Transform::Iradius(turn::iradius(segments)?));
-Ok(())
-}))
-.transform(),
+        draft.push(Transform::Iradius(turn::iradius(segments)?));
+        Ok(())
+    }))
+    .transform(),
     operation("rradius", "<r>", "rounded corners", Read::Picture(|draft, segments| {
-draft.push(Transform::Rradius(turn::rradius(segments)?));
-Ok(())
-}))
-.transform(),
+        draft.push(Transform::Rradius(turn::rradius(segments)?));
+        Ok(())
+    }))
+    .transform(),
     operation("rotate", "<-360..360>", "clockwise, in whole degrees", Read::Picture(|draft, segments| {
-match turn::rotate(segments)? {
-0 => {}
-value => draft.push(Transform::Rotate(value)),
-}
-Ok(())
-}))
-.transform(),
+        match turn::rotate(segments)? {
+            0 => {}
+            value => draft.push(Transform::Rotate(value)),
+        }
+        Ok(())
+    }))
+    .transform(),
     operation("flip", "<horizontal|vertical>", "left and right, or top and bottom, change places", Read::Picture(|draft, segments| {
-draft.push(Transform::Flip(turn::flip(segments)?));
-Ok(())
-}))
-.transform(),
+        draft.push(Transform::Flip(turn::flip(segments)?));
+        Ok(())
+    }))
+    .transform(),
     operation("blur", "<radius>x<sigma>", "Gaussian; radius 1 to 50, sigma 0 to 1000", Read::Picture(|draft, segments| {
-if let Some(blur) = tone::blur(segments)? {
-draft.push(Transform::Blur(blur));
-}
-Ok(())
-}))
-.transform(),
+        if let Some(blur) = tone::blur(segments)? {
+            draft.push(Transform::Blur(blur));
+        }
+        Ok(())
+    }))
+    .transform(),
     operation("sharpen", "<0-300>", "an unsharp mask, in percent", Read::Picture(|draft, segments| {
-match tone::sharpen(segments)? {
-0 => {}
-value => draft.push(Transform::Sharpen(value)),
-}
-Ok(())
-}))
-.transform(),
+        match tone::sharpen(segments)? {
+            0 => {}
+            value => draft.push(Transform::Sharpen(value)),
+        }
+        Ok(())
+    }))
+    .transform(),
     operation("bright", "<-100..100>", "brightness", Read::Picture(|draft, segments| {
-match tone::bright(segments)? {
-0 => {}
-value => draft.push(Transform::Bright(value)),
-}
-Ok(())
-}))
-.transform(),
+        match tone::bright(segments)? {
+            0 => {}
+            value => draft.push(Transform::Bright(value)),
+        }
+        Ok(())
+    }))
+    .transform(),
     operation("contrast", "<-100..100>", "contrast", Read::Picture(|draft, segments| {
-match tone::contrast(segments)? {
-0 => {}
-value => draft.push(Transform::Contrast(value)),
-}
-Ok(())
-}))
-.transform(),
+        match tone::contrast(segments)? {
+            0 => {}
+            value => draft.push(Transform::Contrast(value)),
+        }
+        Ok(())
+    }))
+    .transform(),
     operation("grayscale", "[0|1]", "no color", Read::Picture(|draft, segments| {
-if segments.switch() {
-draft.push(Transform::Grayscale);
-}
-Ok(())
-}))
-.transform(),
+        if segments.switch() {
+            draft.push(Transform::Grayscale);
+        }
+        Ok(())
+    }))
+    .transform(),
     operation("frame", "<n>", "frame `n` of an animation as a still", Read::Picture(|draft, segments| draft.frames.read_frame(segments)))
-.written(|stage, f| valued(f, "frame", stage.frames.only)),
+        .written(|stage, f| valued(f, "frame", stage.frames.only)),
     operation("egif", "<k>", "each `k`-th frame", Read::Picture(|draft, segments| draft.frames.read_egif(segments)))
-.written(|stage, f| valued(f, "egif", stage.frames.every)),
+        .written(|stage, f| valued(f, "egif", stage.frames.every)),
     operation("cgif", "<n>", "at most `n` frames of a GIF; 1: the first 30", Read::Picture(|draft, segments| draft.frames.read_cgif(segments)))
-.written(|stage, f| valued(f, "cgif", stage.frames.at_most)),
+        .written(|stage, f| valued(f, "cgif", stage.frames.at_most)),
     operation("auto-orient", "[0|1]", "turns the pixels as EXIF says, before all else", Read::Common(|common, segments| {
-common.auto_orient = segments.switch();
-Ok(())
-}))
-.written(|stage, f| switched(f, "auto-orient", stage.auto_orient))
-.built(),
+        common.auto_orient = segments.switch();
+        Ok(())
+    }))
+    .written(|stage, f| switched(f, "auto-orient", stage.auto_orient))
+    .built(),
     operation("format", "<jpg|jpeg|yjpeg|png>", "JPG, PNG, BMP, first frame of GIF and WebP; alpha over white; ICC, EXIF, XMP and resolution go along, and what gAMA, cHRM or cICP of a PNG say becomes sRGB", Read::Common(|common, segments| common.output.read_format(segments)))
-.written(|stage, f| valued(f, "format", stage.output.format))
-.built(),
+        .written(|stage, f| valued(f, "format", stage.output.format))
+        .built(),
     operation("interlace", "<0|1>", "JPEG in, JPEG out: lossless. Means nothing to other outputs", Read::Common(|common, segments| common.output.read_interlace(segments)))
-.written(|stage, f| valued(f, "interlace", stage.output.interlace.map(u8::from)))
-.built(),
+        .written(|stage, f| valued(f, "interlace", stage.output.interlace.map(u8::from)))
+        .built(),
     operation("quality", "<0-100>[!]", "JPG output; at most the source's, `!` forces; also `q`", Read::Common(|common, segments| common.output.read_quality(segments)))
-.written(|stage, f| valued(f, "quality", stage.output.quality))
-.built()
-.alias("q"),
+        .written(|stage, f| valued(f, "quality", stage.output.quality))
+        .built()
+        .alias("q"),
     operation("rquality", "<0-100>", "percent of the quality; also `rq`", Read::Common(|common, segments| common.output.read_rquality(segments)))
-.written(|stage, f| valued(f, "rquality", stage.output.relative_quality))
-.alias("rq"),
+        .written(|stage, f| valued(f, "rquality", stage.output.relative_quality))
+        .alias("rq"),
     operation("lquality", "<0-100>", "the least quality; also `lq`", Read::Common(|common, segments| common.output.read_lquality(segments)))
-.written(|stage, f| valued(f, "lquality", stage.output.least_quality))
-.alias("lq"),
+        .written(|stage, f| valued(f, "lquality", stage.output.least_quality))
+        .alias("lq"),
     operation("lossless", "[0|1]", "WebP without loss", Read::Common(|common, segments| {
-common.output.lossless = Some(segments.switch());
-Ok(())
-}))
-.written(|stage, f| valued(f, "lossless", stage.output.lossless.map(u8::from))),
+        common.output.lossless = Some(segments.switch());
+        Ok(())
+    }))
+    .written(|stage, f| valued(f, "lossless", stage.output.lossless.map(u8::from))),
     operation("strip", "[0|1]", "drops metadata but ICC, Adobe, resolution and orientation, and further pictures (an Ultra HDR gain map)", Read::Common(|common, segments| {
-common.output.strip = segments.switch();
-Ok(())
-}))
-.written(|stage, f| switched(f, "strip", stage.output.strip))
-.built(),
+        common.output.strip = segments.switch();
+        Ok(())
+    }))
+    .written(|stage, f| switched(f, "strip", stage.output.strip))
+    .built(),
     operation("size-limit", "<n>[k|m][!]", "at most `n` bytes; `!`: the source where the result is not smaller", Read::Common(|common, segments| common.output.read_size_limit(segments)))
-.written(|stage, f| valued(f, "size-limit", stage.output.size_limit)),
+        .written(|stage, f| valued(f, "size-limit", stage.output.size_limit)),
     operation("minsize", "[0|1]", "the source where the result is larger; also `minisize`", Read::Common(|common, segments| {
-common.output.min_size = segments.switch();
-Ok(())
-}))
-.written(|stage, f| valued(f, "minsize", stage.output.min_size.then_some(1)))
-.alias("minisize"),
+        common.output.min_size = segments.switch();
+        Ok(())
+    }))
+    .written(|stage, f| valued(f, "minsize", stage.output.min_size.then_some(1)))
+    .alias("minisize"),
     operation("x-size-limit", "<n>[k|m]", "at most `n` bytes of a GIF or animated WebP", Read::Common(|common, segments| common.output.read_x_size_limit(segments)))
-.written(|stage, f| valued(f, "x-size-limit", stage.output.x_size_limit.map(Bytes))),
+        .written(|stage, f| valued(f, "x-size-limit", stage.output.x_size_limit.map(Bytes))),
     operation("x-preset", "<quality|small>", "what a GIF is encoded for", Read::Picture(|draft, segments| {
-draft.preset = Some(Preset::read(segments)?);
-Ok(())
-}))
-.written(|stage, f| valued(f, "x-preset", stage.output.preset))
-.parameter(),
+        draft.preset = Some(Preset::read(segments)?);
+        Ok(())
+    }))
+    .written(|stage, f| valued(f, "x-preset", stage.output.preset))
+    .parameter(),
     operation("ignore-error", "<0|1>", "the original instead of an error of the image, a limit, a value or the deadline; in `Pic-Operations` a copy of it under the `fileid`", Read::Any)
-.built(),
+        .built(),
     operation("w", "<size>", "width of the mode", Read::View(ViewDraft::read_width))
-.parameter(),
+        .parameter(),
     operation("h", "<size>", "height of the mode", Read::View(ViewDraft::read_height))
-.parameter(),
+        .parameter(),
     operation("image", "<b64url>", "the image", Read::Mark(Some(MarkKind::Image), MarkDraft::read_image))
-.parameter(),
+        .parameter(),
     operation("text", "<b64url>", "the text", Read::Mark(Some(MarkKind::Text), MarkDraft::read_text))
-.parameter(),
+        .parameter(),
     operation("gravity", "<direction>", "where the mark is", Read::Mark(None, MarkDraft::read_gravity))
-.parameter(),
+        .parameter(),
     operation("dx", "<n>", "pixels inwards", Read::Mark(None, MarkDraft::read_dx))
-.parameter(),
+        .parameter(),
     operation("dy", "<n>", "pixels inwards", Read::Mark(None, MarkDraft::read_dy))
-.parameter(),
+        .parameter(),
     operation("dissolve", "<0-100>", "percent of its alpha", Read::Mark(None, MarkDraft::read_dissolve))
-.parameter(),
+        .parameter(),
     operation("batch", "<0|1>", "tiles", Read::Mark(None, MarkDraft::read_batch))
-.parameter(),
+        .parameter(),
     operation("degree", "<0-360>", "turned clockwise", Read::Mark(None, MarkDraft::read_degree))
-.parameter(),
+        .parameter(),
     operation("spacing", "<0-100>", "percent of a tile between tiles", Read::Mark(None, MarkDraft::read_spacing))
-.parameter(),
+        .parameter(),
     operation("scatype", "<1|2|3>", "sized by the picture's width, height or area", Read::Mark(None, MarkDraft::read_scatype))
-.parameter(),
+        .parameter(),
     operation("spcent", "<n>", "thousandths of that", Read::Mark(None, MarkDraft::read_spcent))
-.parameter(),
+        .parameter(),
     operation("blogo", "<1|2>", "fitted inside, or cut off", Read::Mark(Some(MarkKind::Image), MarkDraft::read_blogo))
-.parameter(),
+        .parameter(),
     operation("font", "<b64url>", "name of a font", Read::Mark(Some(MarkKind::Text), MarkDraft::read_font))
-.parameter(),
+        .parameter(),
     operation("fontsize", "<1-1000>", "points", Read::Mark(Some(MarkKind::Text), MarkDraft::read_fontsize))
-.parameter(),
+        .parameter(),
     operation("fill", "<b64url>", "color of the letters", Read::Mark(Some(MarkKind::Text), MarkDraft::read_fill))
-.parameter(),
+        .parameter(),
     operation("shadow", "<0-100>", "percent", Read::Mark(Some(MarkKind::Text), MarkDraft::read_shadow))
-.parameter(),
+        .parameter(),
     operation("background", "", "", Read::Refused),
     operation("extent", "", "", Read::Refused),
     operation("position", "", "", Read::Refused),
