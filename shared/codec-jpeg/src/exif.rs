@@ -6,6 +6,7 @@
 //! Source: TIFF 6.0, sections 2 (header, IFD) and 8 (tag 274); Exif 2.32, 4.6.4 A.
 
 use crate::codes::EXIF;
+use crate::tiff::ByteOrder;
 
 /// EXIF without the `Exif\0\0` that belongs before it in a JPEG alone, but that programs write elsewhere as well.
 pub fn tiff(exif: &[u8]) -> &[u8] {
@@ -17,51 +18,19 @@ const ORIENTATION: u16 = 0x0112;
 /// The type of a 16-bit number.
 const SHORT: u16 = 3;
 
-/// Where the value of the tag Orientation is in `tiff`, and whether it is little-endian.
-fn find(tiff: &[u8]) -> Option<(usize, bool)> {
-    let little = match tiff.first_chunk()? {
-        b"II*\0" => true,
-        b"MM\0*" => false,
-        _ => return None,
-    };
-    let short = |at: usize| {
-        let bytes = *tiff.get(at..)?.first_chunk()?;
-        Some(if little {
-            u16::from_le_bytes(bytes)
-        } else {
-            u16::from_be_bytes(bytes)
-        })
-    };
-    let bytes = *tiff.get(4..)?.first_chunk()?;
-    let directory = if little {
-        u32::from_le_bytes(bytes)
-    } else {
-        u32::from_be_bytes(bytes)
-    };
-    let directory = usize::try_from(directory).ok()?;
-    let count = usize::from(short(directory)?);
-    let entries = (0..count).map(|index| directory.saturating_add(2 + 12 * index));
-    for entry in entries {
-        // A directory may claim more entries than there is data for: 65 535 in a segment of 20 bytes.
-        if short(entry)? == ORIENTATION {
-            let kind = short(entry + 2)?;
-            short(entry + 8)?;
-            return (kind == SHORT).then_some((entry + 8, little));
-        }
-    }
-    None
+/// Where the value of the tag Orientation is in `tiff`, and in which byte order.
+fn find(tiff: &[u8]) -> Option<(usize, ByteOrder)> {
+    let order = ByteOrder::of(tiff)?;
+    let entry = order.entry(tiff, ORIENTATION)?;
+    let kind = order.short(tiff, entry + 2)?;
+    order.short(tiff, entry + 8)?;
+    (kind == SHORT).then_some((entry + 8, order))
 }
 
 /// The value of the tag, 1 to 8; `None` where there is none or it means nothing.
 pub(crate) fn find_orientation(tiff: &[u8]) -> Option<u8> {
-    let (at, little) = find(tiff)?;
-    let bytes = [tiff[at], tiff[at + 1]];
-    let value = if little {
-        u16::from_le_bytes(bytes)
-    } else {
-        u16::from_be_bytes(bytes)
-    };
-    u8::try_from(value)
+    let (at, order) = find(tiff)?;
+    u8::try_from(order.short(tiff, at)?)
         .ok()
         .filter(|value| (1..=8).contains(value))
 }
@@ -73,9 +42,10 @@ pub fn orientation(tiff: &[u8]) -> u8 {
 
 /// Marks the picture as needing no turning, where `tiff` says otherwise.
 pub fn reset_orientation(tiff: &mut [u8]) {
-    if let Some((at, little)) = find(tiff) {
-        let value = if little { [1, 0] } else { [0, 1] };
-        tiff[at..at + 2].copy_from_slice(&value);
+    if let Some((at, order)) = find(tiff) {
+        order
+            .put_short(tiff, at, 1)
+            .expect("it was read from there");
     }
 }
 

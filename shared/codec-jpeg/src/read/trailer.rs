@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::codes::{APP2, MPF};
 use crate::read::structure::Structure;
+use crate::tiff::ByteOrder;
 
 /// The tag of the index's entries, one of 16 bytes for each picture: what it is, its length, its offset, what it needs.
 const ENTRIES: u16 = 0xB002;
@@ -39,66 +40,31 @@ impl<'a> Trailer<'a> {
     pub(crate) fn append(&self, file: &mut Vec<u8>) {
         let len = file.len();
         if let Some(index) = find_index(file) {
-            let (start, end) = (index.start, index.end);
+            let start = index.start;
             // Nothing beyond its segment is written to, whatever it says.
-            let _ = self.put_right(&mut file[..end], start, len);
+            let _ = self.put_right(&mut file[index], start, len);
         }
         file.extend(self.bytes);
     }
 
-    /// Rewrites the length of the first picture, `len`, and the offsets of the others, in a `file` that ends with its
-    /// index, which begins at `index`.
-    fn put_right(&self, file: &mut [u8], index: usize, len: usize) -> Option<()> {
-        let little = match file.get(index..index + 4)? {
-            b"II*\0" => true,
-            b"MM\0*" => false,
-            _ => return None,
-        };
-        let short = |file: &[u8], at: usize| {
-            let bytes = *file.get(at..)?.first_chunk()?;
-            Some(if little {
-                u16::from_le_bytes(bytes)
-            } else {
-                u16::from_be_bytes(bytes)
-            })
-        };
-        let long = |file: &[u8], at: usize| {
-            let bytes = *file.get(at..)?.first_chunk()?;
-            let value = if little {
-                u32::from_le_bytes(bytes)
-            } else {
-                u32::from_be_bytes(bytes)
-            };
-            usize::try_from(value).ok()
-        };
-        let put = |file: &mut [u8], at: usize, value: usize| {
-            let value = u32::try_from(value).ok()?;
-            let bytes = if little {
-                value.to_le_bytes()
-            } else {
-                value.to_be_bytes()
-            };
-            file.get_mut(at..at + 4)?.copy_from_slice(&bytes);
-            Some(())
-        };
-        let directory = index.checked_add(long(file, index + 4)?)?;
-        let count = usize::from(short(file, directory)?);
-        let entry = (0..count)
-            .map(|number| directory + 2 + 12 * number)
-            .find(|&entry| short(file, entry) == Some(ENTRIES))?;
-        let first = index.checked_add(long(file, entry + 8)?)?;
-        let end = first.checked_add(long(file, entry + 4)?)?;
-        let whole = file.get(first..end)?;
+    /// Rewrites the length of the first picture, `len`, and the offsets of the others, in an `index` that begins at `start`
+    /// of its file.
+    fn put_right(&self, index: &mut [u8], start: usize, len: usize) -> Option<()> {
+        let order = ByteOrder::of(index)?;
+        let entry = order.entry(index, ENTRIES)?;
+        let first = order.long(index, entry + 8)?;
+        let end = first.checked_add(order.long(index, entry + 4)?)?;
+        let whole = index.get(first..end)?;
         if whole.len() < 16 {
             return None;
         }
-        put(file, first + 4, len)?;
+        order.put_long(index, first + 4, len)?;
         for at in (first + 16..end).step_by(16) {
-            let offset = long(file, at + 8)?;
+            let offset = order.long(index, at + 8)?;
             // Offset 0 says that there is none; what is not in the trailer stays where it is.
             let place = offset.checked_add(self.index)?.checked_sub(self.at);
             if let (Some(place), 1..) = (place, offset) {
-                put(file, at + 8, place + len - index)?;
+                order.put_long(index, at + 8, place + len - start)?;
             }
         }
         Some(())
