@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use aws::lambda::PathEncoding;
 use aws::lambda::front::{self, Arrived, Kind, Refused};
-use aws::lambda::trigger::{self, Told};
+use aws::lambda::trigger::{self, Notification};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use serde_json::Value;
 
@@ -396,16 +396,16 @@ fn no_field_of_another_type_is_a_panic() {
 /// `bucket/key#version`, `-` for nothing to do, `!` for unreadable; messages apart by ` | `, with their ids.
 #[track_caller]
 fn tells(name: &str, expected: &str) {
-    let told = |told: &Told| match told {
-        Told::Created(created) => {
+    let told = |told: &Notification| match told {
+        Notification::Created(created) => {
             let version = created
                 .version
                 .as_ref()
                 .map_or(String::new(), |version| format!("#{}", version.0));
             format!("{}/{}{version}", created.bucket, created.key)
         }
-        Told::Nothing(what) => format!("-{what}"),
-        Told::Unreadable(_) => "!".to_owned(),
+        Notification::Nothing(what) => format!("-{what}"),
+        Notification::Unreadable(_) => "!".to_owned(),
     };
     let messages: Vec<_> = trigger::read(&event(name))
         .iter()

@@ -15,11 +15,11 @@ use shared::storage::{
 use shared::{Config, Created, Front, Service};
 
 /// What a call was told: when it has to give up, and when bytes that it opens have to end.
-type Told = (Option<Instant>, Option<Instant>);
+type Deadlines = (Option<Instant>, Option<Instant>);
 
 /// A storage that never answers in time, and remembers how long it might have waited.
 #[derive(Default)]
-struct Late(Mutex<Vec<Told>>);
+struct Late(Mutex<Vec<Deadlines>>);
 
 impl Late {
     fn give_up<T>(&self) -> Result<T, Error> {

@@ -8,7 +8,7 @@ use shared::storage::{ObjectKey, Version};
 
 /// One thing that an event tells.
 #[derive(Debug)]
-pub enum Told {
+pub enum Notification {
     /// An object was stored.
     Created(Created),
     /// Something that calls for no work.
@@ -23,7 +23,7 @@ pub struct Message {
     /// Its id, if it came by SQS.
     pub id: Option<String>,
     /// What it tells, in its order.
-    pub told: Vec<Told>,
+    pub told: Vec<Notification>,
 }
 
 /// All that `event` tells.
@@ -49,12 +49,12 @@ pub fn read(event: &Value) -> Vec<Message> {
 }
 
 /// Any of the shapes that may come directly or wrapped.
-fn all(event: &Value) -> Vec<Told> {
+fn all(event: &Value) -> Vec<Notification> {
     if let Some(records) = event["Records"].as_array() {
         return records.iter().flat_map(one).collect();
     }
     if event["Event"] == "s3:TestEvent" {
-        return vec![Told::Nothing("s3:TestEvent".to_owned())];
+        return vec![Notification::Nothing("s3:TestEvent".to_owned())];
     }
     if event["source"] == "aws.s3" {
         return vec![event_bridge(event)];
@@ -70,16 +70,18 @@ fn all(event: &Value) -> Vec<Told> {
 }
 
 /// JSON in a string.
-fn nested(text: &Value) -> Vec<Told> {
+fn nested(text: &Value) -> Vec<Notification> {
     let text = text.as_str().unwrap_or_default();
     match serde_json::from_str::<Value>(text) {
         Ok(event) if event.is_object() => all(&event),
-        _ => vec![Told::Unreadable("a message that is not JSON".to_owned())],
+        _ => vec![Notification::Unreadable(
+            "a message that is not JSON".to_owned(),
+        )],
     }
 }
 
 /// One element of `Records`.
-fn one(record: &Value) -> Vec<Told> {
+fn one(record: &Value) -> Vec<Notification> {
     if record["Sns"].is_object() {
         return nested(&record["Sns"]["Message"]);
     }
@@ -88,7 +90,7 @@ fn one(record: &Value) -> Vec<Told> {
         return vec![unreadable(record)];
     }
     if !name.trim_start_matches("s3:").starts_with("ObjectCreated:") {
-        return vec![Told::Nothing(name.to_owned())];
+        return vec![Notification::Nothing(name.to_owned())];
     }
     let object = &record["s3"]["object"];
     // A form field: `+` is a space, and a plus is `%2B`.
@@ -103,10 +105,10 @@ fn one(record: &Value) -> Vec<Told> {
 }
 
 /// EventBridge does not escape the key, and spells the fields in its own way.
-fn event_bridge(event: &Value) -> Told {
+fn event_bridge(event: &Value) -> Notification {
     let kind = event["detail-type"].as_str().unwrap_or_default();
     if kind != "Object Created" {
-        return Told::Nothing(kind.to_owned());
+        return Notification::Nothing(kind.to_owned());
     }
     let detail = &event["detail"];
     let object = &detail["object"];
@@ -114,36 +116,36 @@ fn event_bridge(event: &Value) -> Told {
     created(&detail["bucket"], key, object, "version-id")
 }
 
-fn created(bucket: &Value, key: Option<String>, object: &Value, version: &str) -> Told {
+fn created(bucket: &Value, key: Option<String>, object: &Value, version: &str) -> Notification {
     let text = |value: &Value| {
         let text = value.as_str().filter(|text| !text.is_empty());
         text.map(str::to_owned)
     };
     let Some(bucket) = text(&bucket["name"]) else {
-        return Told::Unreadable("an object without a bucket".to_owned());
+        return Notification::Unreadable("an object without a bucket".to_owned());
     };
     let Some(key) = key else {
-        return Told::Unreadable("an object without a readable key".to_owned());
+        return Notification::Unreadable("an object without a readable key".to_owned());
     };
     match ObjectKey::new(key) {
-        Ok(key) => Told::Created(Created {
+        Ok(key) => Notification::Created(Created {
             bucket,
             key,
             version: text(&object[version])
                 .filter(|id| id != "null")
                 .map(Version),
         }),
-        Err(error) => Told::Unreadable(error.to_string()),
+        Err(error) => Notification::Unreadable(error.to_string()),
     }
 }
 
-fn unreadable(value: &Value) -> Told {
+fn unreadable(value: &Value) -> Notification {
     let names: Vec<_> = value
         .as_object()
         .into_iter()
         .flat_map(|fields| fields.keys().map(String::as_str).take(12))
         .collect();
-    Told::Unreadable(format!(
+    Notification::Unreadable(format!(
         "an event of no known shape, with the fields {names:?}"
     ))
 }

@@ -8,7 +8,7 @@ use shared::{Service, UploadError};
 use storage::ObjectKey;
 
 use super::journal;
-use super::trigger::{Message, Told};
+use super::trigger::{Message, Notification};
 
 /// Works through an event. What another try may help is asked of Lambda: the message again, or the whole event.
 pub(super) async fn run(
@@ -41,14 +41,18 @@ pub(super) async fn run(
 }
 
 /// Runs what belongs to one object. An error is one that another try may not meet.
-async fn one_upload(service: &Service, told: Told, deadline: Instant) -> Result<(), String> {
+async fn one_upload(
+    service: &Service,
+    told: Notification,
+    deadline: Instant,
+) -> Result<(), String> {
     let created = match told {
-        Told::Created(created) => created,
-        Told::Nothing(what) => {
+        Notification::Created(created) => created,
+        Notification::Nothing(what) => {
             tracing::info!(what, "nothing to do");
             return Ok(());
         }
-        Told::Unreadable(what) => {
+        Notification::Unreadable(what) => {
             tracing::error!(
                 what,
                 "an event that cannot be read; it will not be tried again"
