@@ -8,12 +8,14 @@ pub(crate) struct Weights {
     pub(crate) values: Vec<f32>,
 }
 
+/// A function that weighs the source rows or columns around each one of the result, by their distance from it.
 pub(crate) struct Filter {
     /// How far the kernel reaches on either side of its middle.
     reach: f64,
     kernel: fn(f64) -> f64,
 }
 
+/// Sinc within a window of three lobes on either side: sharp, for making smaller.
 pub(crate) const LANCZOS: Filter = Filter {
     reach: 3.0,
     kernel: |x| {
@@ -27,6 +29,7 @@ pub(crate) const LANCZOS: Filter = Filter {
     },
 };
 
+/// The cubic through its points: smooth and without much ringing, for making larger.
 pub(crate) const CATMULL_ROM: Filter = Filter {
     reach: 2.0,
     kernel: |x| {
