@@ -11,7 +11,7 @@ use crate::config::hosts::Place;
 use crate::error::Error;
 use crate::escape;
 use crate::storage::{ObjectKey, UploadId, Version};
-use crate::wire::names::{self, UPLOAD_ID, VERSION_ID};
+use crate::wire::names::{self, BEGUN_WITH_RULES, UPLOAD_ID, VERSION_ID};
 
 /// What stands between the client and the service knows and allows: an extension of each request.
 #[derive(Clone, Debug, Default)]
@@ -59,9 +59,15 @@ impl Call {
     }
 
     pub(crate) fn upload_id(&self) -> Option<UploadId> {
-        self.query
-            .parameter(UPLOAD_ID)
-            .map(|id| UploadId(id.to_owned()))
+        let id = self.query.parameter(UPLOAD_ID)?;
+        let own = id.strip_suffix(BEGUN_WITH_RULES).unwrap_or(id);
+        Some(UploadId(own.to_owned()))
+    }
+
+    /// Whether the upload that the request names was begun with `Pic-Operations`, which are not kept.
+    pub(crate) fn upload_has_rules(&self) -> bool {
+        let id = self.query.parameter(UPLOAD_ID);
+        id.is_some_and(|id| id.ends_with(BEGUN_WITH_RULES))
     }
 
     pub(crate) fn asks_for(&self, name: &str) -> bool {

@@ -121,6 +121,11 @@ impl<'c> Operation<'c> {
                 let with_operations = call.headers.contains_key(PIC_OPERATIONS);
                 match (call.upload_id(), call.headers.get(COPY_SOURCE)) {
                     // The body that comes with a copy is empty: taken for a part, it would be an empty one.
+                    (Some(_), _) if with_operations => {
+                        let text =
+                            "Pic-Operations on a part; they stand on the completion of the upload";
+                        return Err(Error::NotSupported(text.to_owned()));
+                    }
                     (Some(upload), Some(source)) => Self::CopyPart(upload, source_text(source)?),
                     (Some(upload), None) => Self::PutPart(upload),
                     (None, Some(_)) if with_operations => {
@@ -147,7 +152,13 @@ impl<'c> Operation<'c> {
                 let text =
                     "POST of this kind; POST takes ?image_process, ?uploads, ?uploadId= or ?append";
                 let other = || Error::NotSupported(text.to_owned());
-                Self::CompleteMultipart(call.upload_id().ok_or_else(other)?)
+                let upload = call.upload_id().ok_or_else(other)?;
+                if call.upload_has_rules() && !call.headers.contains_key(PIC_OPERATIONS) {
+                    let text = "Pic-Operations with ?uploads alone, where this upload began; send them with ?uploadId, \
+                                where they count";
+                    return Err(Error::NotSupported(text.to_owned()));
+                }
+                Self::CompleteMultipart(upload)
             }
             ("POST", false) if call.asks_for(DELETE) => Self::DeleteObjects,
             ("DELETE", true) => match call.upload_id() {

@@ -11,7 +11,7 @@ use crate::storage::{self, ETag, Precondition, PutOptions, UploadId};
 use crate::wire::body::Body;
 use crate::wire::headers::{self, set};
 use crate::wire::incoming::Incoming;
-use crate::wire::names::{CRC64, PART_NUMBER};
+use crate::wire::names::{BEGUN_WITH_RULES, CRC64, PART_NUMBER, PIC_OPERATIONS};
 use crate::wire::xml::{self, Writer};
 use crate::work;
 
@@ -33,11 +33,18 @@ pub(crate) async fn create(service: &Service, call: &Call) -> Result<Response<Bo
         .storage(call.place.bucket)
         .create_multipart(&key, attributes)
         .await?;
+    // Some SDKs send the rules here and on the completion, others here alone. They count there; where they are missing
+    // there, the id tells.
+    let mark = if call.headers.contains_key(PIC_OPERATIONS) {
+        BEGUN_WITH_RULES
+    } else {
+        ""
+    };
     let mut answer = Writer::new("InitiateMultipartUploadResult");
     answer
         .leaf("Bucket", service.authority.bucket_name(call.place.bucket))
         .leaf("Key", &key)
-        .leaf("UploadId", upload.0);
+        .leaf("UploadId", format_args!("{}{mark}", upload.0));
     Ok(headers::xml(answer))
 }
 

@@ -60,6 +60,8 @@ pub const MOGR_CLIENT: HeaderName = HeaderName::from_static("x-mogr-client");
 pub const VERSION_ID: &str = "versionId";
 /// The multipart upload that is meant.
 pub const UPLOAD_ID: &str = "uploadId";
+/// What the id of an upload ends in that was begun with `Pic-Operations`. No storage has it in its own ids.
+pub const BEGUN_WITH_RULES: &str = "~rules";
 /// Which part of a multipart upload it is, from 1.
 pub const PART_NUMBER: &str = "partNumber";
 /// Begins a multipart upload, or lists those that are open.

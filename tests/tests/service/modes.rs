@@ -252,3 +252,38 @@ fn faults_of_the_request_store_nothing() {
         "NoSuchKey"
     );
 }
+
+/// Rules count on the completion of an upload. Some SDKs send them at its beginning as well, others there alone, and these
+/// must not be told that all is well.
+#[test]
+fn rules_at_the_beginning_of_an_upload_are_not_forgotten() {
+    let server = Server::open();
+    let rules = [("Pic-Operations", PROGRESSIVE)];
+    let begun = server.send("POST", "/photo.jpg?uploads", &rules, b"");
+    assert_eq!(begun.status, 200, "{}", begun.text());
+    let upload = begun.xml("UploadId");
+    let part = format!("/photo.jpg?partNumber=1&uploadId={upload}");
+    let answer = server.put(&part, &rules, b"x");
+    assert_eq!(answer.xml("Code"), "InvalidRequest");
+    assert!(answer.xml("Message").contains("on a part"));
+    let etag = server
+        .put(&part, &[], &jpeg(24, 16, 1))
+        .header("etag")
+        .to_owned();
+    let document = format!(
+        "<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>{etag}</ETag></Part></CompleteMultipartUpload>"
+    );
+    let target = format!("/photo.jpg?uploadId={upload}");
+    let answer = server.send("POST", &target, &[], document.as_bytes());
+    assert_eq!(answer.xml("Code"), "InvalidRequest");
+    assert!(
+        answer
+            .xml("Message")
+            .contains("Pic-Operations with ?uploads alone")
+    );
+    server.lacks("/photo.jpg");
+    assert_eq!(server.get(&target).status, 200, "the upload is still open");
+    let answer = server.send("POST", &target, &rules, document.as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(server.get("/out.jpg").status, 200);
+}
