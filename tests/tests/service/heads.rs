@@ -316,3 +316,36 @@ fn the_fields_of_a_form_are_its_head() {
     assert!(answer.text.contains(code), "{}", answer.text);
     assert!(answer.given <= 64 * 1024 + 900, "{}", answer.given);
 }
+
+/// Until its fields are read nobody knows who sends a form, so only so many are read at once, and the next is told to come
+/// again.
+#[test]
+fn only_so_many_forms_are_read_at_once() {
+    let bare = Bare::with(SOME);
+    let request = || {
+        let never = futures_util::stream::pending::<Result<Bytes, Broken>>();
+        Request::builder()
+            .method("POST")
+            .uri("/")
+            .header("host", HOST)
+            .header("content-type", "multipart/form-data; boundary=x")
+            .body(Incoming::new(never, None))
+            .expect("a request")
+    };
+    let _inside = bare.runtime.enter();
+    let poll = |answer: &mut std::pin::Pin<Box<dyn Future<Output = u16> + '_>>| {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        answer.as_mut().poll(&mut context)
+    };
+    let answer = || -> std::pin::Pin<Box<dyn Future<Output = u16> + '_>> {
+        let answer = bare.service.answer(request());
+        Box::pin(async { answer.await.status().as_u16() })
+    };
+    let mut waiting: Vec<_> = (0..64).map(|_| answer()).collect();
+    for answer in &mut waiting {
+        assert!(poll(answer).is_pending());
+    }
+    assert!(matches!(poll(&mut answer()), std::task::Poll::Ready(503)));
+    waiting.pop();
+    assert!(poll(&mut answer()).is_pending());
+}
