@@ -59,7 +59,7 @@ impl Job {
 }
 
 /// On whose behalf results are made.
-struct Asker {
+struct Behalf {
     /// Who must be allowed to store them.
     stores: Who,
     /// Who must be allowed to read the images.
@@ -125,7 +125,7 @@ impl Authority {
         document: &PicOperations,
         source: &ObjectKey,
     ) -> Result<Vec<Job>, Error> {
-        let asker = Asker {
+        let asker = Behalf {
             stores: Who::of_request(call),
             reads: Who::of_pic_operations(call),
             only_from: None,
@@ -159,7 +159,7 @@ impl Authority {
         operations: &[PicOperation],
     ) -> Result<Vec<Job>, Error> {
         self.who_may(&Who::Upload, Action::GetObject, bucket, key)?;
-        let asker = Asker {
+        let asker = Behalf {
             stores: Who::Upload,
             reads: Who::Upload,
             only_from: Some(bucket),
@@ -199,7 +199,7 @@ impl Authority {
     /// Resolves and allows every target and image, before anything is read or stored. `target` says where a result goes.
     fn resolve(
         &self,
-        asker: &Asker,
+        asker: &Behalf,
         operations: &[PicOperation],
         target: impl Fn(&PicOperation) -> Result<(usize, ObjectKey), Error>,
     ) -> Result<Vec<Job>, Error> {
