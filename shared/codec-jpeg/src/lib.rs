@@ -23,7 +23,7 @@ mod read;
 #[cfg(feature = "stages")]
 #[doc(hidden)]
 pub mod stages;
-mod tiff;
+pub mod tiff;
 mod transcode;
 mod write;
 mod zigzag;

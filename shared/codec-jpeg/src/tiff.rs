@@ -5,7 +5,7 @@
 
 /// The order of the bytes in numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ByteOrder {
+pub enum ByteOrder {
     /// `II`: the low byte first.
     Little,
     /// `MM`: the high byte first.
@@ -14,7 +14,7 @@ pub(crate) enum ByteOrder {
 
 impl ByteOrder {
     /// What the header says; `None` where there is none.
-    pub(crate) fn of(tiff: &[u8]) -> Option<Self> {
+    pub fn of(tiff: &[u8]) -> Option<Self> {
         match tiff.first_chunk()? {
             b"II*\0" => Some(Self::Little),
             b"MM\0*" => Some(Self::Big),
@@ -23,7 +23,7 @@ impl ByteOrder {
     }
 
     /// The 16-bit number at `at`; `None` past the end.
-    pub(crate) fn short(self, tiff: &[u8], at: usize) -> Option<u16> {
+    pub fn short(self, tiff: &[u8], at: usize) -> Option<u16> {
         let bytes = *tiff.get(at..)?.first_chunk()?;
         Some(match self {
             Self::Little => u16::from_le_bytes(bytes),
@@ -32,7 +32,7 @@ impl ByteOrder {
     }
 
     /// The 32-bit number at `at`; `None` past the end.
-    pub(crate) fn long(self, tiff: &[u8], at: usize) -> Option<usize> {
+    pub fn long(self, tiff: &[u8], at: usize) -> Option<usize> {
         let bytes = *tiff.get(at..)?.first_chunk()?;
         let value = match self {
             Self::Little => u32::from_le_bytes(bytes),

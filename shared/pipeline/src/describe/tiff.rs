@@ -2,11 +2,13 @@
 //!
 //! Source: TIFF 6.0, section 2.
 
+use codec_jpeg::tiff::ByteOrder;
+
 /// A TIFF structure. Entries are read where they lie, and nothing is copied.
 #[derive(Clone, Copy)]
 pub(super) struct Tiff<'a> {
     data: &'a [u8],
-    little: bool,
+    order: ByteOrder,
 }
 
 /// A tag and its value.
@@ -16,7 +18,7 @@ pub(super) struct Entry<'a> {
     pub(super) kind: Kind,
     /// The value's bytes, whole items of its kind.
     pub(super) bytes: &'a [u8],
-    little: bool,
+    order: ByteOrder,
 }
 
 /// The types of a value, by their numbers.
@@ -68,12 +70,8 @@ impl Kind {
 
 impl<'a> Tiff<'a> {
     pub(super) fn read(data: &'a [u8]) -> Option<Self> {
-        let little = match data.first_chunk()? {
-            b"II*\0" => true,
-            b"MM\0*" => false,
-            _ => return None,
-        };
-        Some(Self { data, little })
+        let order = ByteOrder::of(data)?;
+        Some(Self { data, order })
     }
 
     /// The entries of the first directory, IFD0.
@@ -85,12 +83,11 @@ impl<'a> Tiff<'a> {
     pub(super) fn child(self, pointer: u16) -> impl Iterator<Item = Entry<'a>> {
         let found = self.first().find(|entry| entry.tag == pointer);
         let place = found.and_then(|entry| entry.integers().next());
-        self.directory(place.and_then(|at| u32::try_from(at).ok()).unwrap_or(0))
+        self.directory(place.and_then(|at| usize::try_from(at).ok()).unwrap_or(0))
     }
 
     /// The entries of the directory at this place; none at 0, where the header is.
-    fn directory(self, at: u32) -> impl Iterator<Item = Entry<'a>> {
-        let at = at as usize;
+    fn directory(self, at: usize) -> impl Iterator<Item = Entry<'a>> {
         let count = if at == 0 { None } else { self.short(at) };
         (0..usize::from(count.unwrap_or_default()))
             // A directory may claim more entries than there is data for.
@@ -104,44 +101,30 @@ impl<'a> Tiff<'a> {
 
     fn entry(self, at: usize) -> Option<Entry<'a>> {
         let kind = Kind::of(self.short(at + 2)?)?;
-        let count = usize::try_from(self.long(at + 4)?).ok()?;
+        let count = self.long(at + 4)?;
         let len = count.checked_mul(kind.item_bytes())?;
-        let begin = if len <= 4 {
-            at + 8
-        } else {
-            self.long(at + 8)? as usize
-        };
+        let begin = if len <= 4 { at + 8 } else { self.long(at + 8)? };
         Some(Entry {
             tag: self.short(at)?,
             kind,
             bytes: self.data.get(begin..begin.checked_add(len)?)?,
-            little: self.little,
+            order: self.order,
         })
     }
 
     fn short(self, at: usize) -> Option<u16> {
-        let bytes = *self.data.get(at..)?.first_chunk()?;
-        Some(if self.little {
-            u16::from_le_bytes(bytes)
-        } else {
-            u16::from_be_bytes(bytes)
-        })
+        self.order.short(self.data, at)
     }
 
-    fn long(self, at: usize) -> Option<u32> {
-        let bytes = *self.data.get(at..)?.first_chunk()?;
-        Some(if self.little {
-            u32::from_le_bytes(bytes)
-        } else {
-            u32::from_be_bytes(bytes)
-        })
+    fn long(self, at: usize) -> Option<usize> {
+        self.order.long(self.data, at)
     }
 }
 
 impl<'a> Entry<'a> {
     /// Whether its numbers begin with their lowest byte.
     pub(super) fn is_little(&self) -> bool {
-        self.little
+        self.order == ByteOrder::Little
     }
 
     /// The value's items where they are whole numbers; none where they are not.
@@ -152,10 +135,10 @@ impl<'a> Entry<'a> {
             }
             kind => Some(kind),
         };
-        let (bytes, little) = (self.bytes, self.little);
+        let (bytes, order) = (self.bytes, self.order);
         kind.into_iter().flat_map(move |kind| {
             let items = bytes.chunks_exact(kind.item_bytes());
-            items.map(move |item| integer(kind, item, little))
+            items.map(move |item| integer(kind, item, order))
         })
     }
 
@@ -166,11 +149,11 @@ impl<'a> Entry<'a> {
             Kind::SignedRational => Some(Kind::SignedLong),
             _ => None,
         };
-        let (bytes, little) = (self.bytes, self.little);
+        let (bytes, order) = (self.bytes, self.order);
         half.into_iter().flat_map(move |half| {
             bytes.chunks_exact(8).map(move |item| {
                 let (over, under) = item.split_at(4);
-                (integer(half, over, little), integer(half, under, little))
+                (integer(half, over, order), integer(half, under, order))
             })
         })
     }
@@ -185,11 +168,15 @@ impl<'a> Entry<'a> {
 }
 
 /// A whole number of this kind.
-fn integer(kind: Kind, item: &[u8], little: bool) -> i64 {
+fn integer(kind: Kind, item: &[u8], order: ByteOrder) -> i64 {
     let mut bytes = [0; 4];
     let len = item.len().min(4);
     for (n, byte) in item.iter().take(4).enumerate() {
-        bytes[if little { n } else { len - 1 - n }] = *byte;
+        let place = match order {
+            ByteOrder::Little => n,
+            ByteOrder::Big => len - 1 - n,
+        };
+        bytes[place] = *byte;
     }
     let unsigned = u32::from_le_bytes(bytes);
     match kind {
