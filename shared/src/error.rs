@@ -112,6 +112,14 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
+    /// The sources of a rule have too many bytes together.
+    #[error("the sources have {found} bytes together; at most {max} are allowed")]
+    SourcesTooLarge {
+        /// Bytes that they have.
+        found: u64,
+        /// What is allowed.
+        max: u64,
+    },
     /// A condition of the request does not hold.
     #[error("a condition of the request (If-Match, If-Unmodified-Since or the like) does not hold")]
     PreconditionFailed,
@@ -322,6 +330,7 @@ impl Error {
                 }
                 storage::Error::Other(_) => answer(S::INTERNAL_SERVER_ERROR, "InternalError"),
             },
+            Self::SourcesTooLarge { .. } => numbered("ImageTooLarge", -167, true),
             Self::Pipeline(error) => pipeline_answer(error),
             Self::InRule { source, .. } | Self::WithOutcome { source, .. } => source.answer(),
             Self::PreconditionFailed => answer(S::PRECONDITION_FAILED, "PreconditionFailed"),

@@ -10,8 +10,9 @@
 //! - [`config`]: one TOML, read once and refused early, and the table of its buckets.
 //! - [`wire`]: what stands on the wire: names, documents, headers and bodies of the protocol.
 //!
-//! Beside these, `service.rs` has what operations share, `memory.rs` counts what requests keep in memory, `answer.rs` has
-//! what all answers have in common, and `error.rs` the status and code of every failure.
+//! Beside these, `service.rs` has what operations share, `gate.rs` says who may work at once, `memory.rs` counts what
+//! requests keep in memory, `answer.rs` has what all answers have in common, and `error.rs` the status and code of every
+//! failure.
 
 mod answer;
 mod authority;
@@ -20,6 +21,7 @@ pub mod config;
 mod error;
 pub mod escape;
 mod explain;
+mod gate;
 mod memory;
 mod operations;
 mod results;

@@ -10,10 +10,11 @@ use crate::authority::{Authority, warnings};
 use crate::causes;
 use crate::config::{self, Config};
 use crate::error::Error;
-use crate::memory::Memory;
+use crate::gate::Gate;
+use crate::memory::{Bounds, Memory};
 use crate::storage::deadline::within_until;
 use crate::storage::{self, Storage};
-use crate::work::{self, Gate};
+use crate::work;
 
 /// The most bytes of a document that a client sends: a list of 1,000 keys to delete, or of 10,000 parts to join.
 pub(crate) const DOCUMENT_BYTES: u64 = 2 << 20;
@@ -28,8 +29,6 @@ pub struct Service {
     pub(crate) authority: Authority,
     storages: Vec<Arc<dyn Storage>>,
     pub(crate) gate: Gate,
-    /// What bodies of requests may take.
-    pub(crate) bodies: Arc<Memory>,
     /// Forms whose fields are being read.
     pub(crate) forms: Semaphore,
 }
@@ -57,20 +56,27 @@ impl Service {
         for warning in warnings(&config) {
             tracing::warn!("{warning}");
         }
-        let room = config.limits.put_bytes.saturating_mul(BODIES);
-        let room = room.max(2 * DOCUMENT_BYTES);
-        // Where nothing is signed nobody is to be kept in.
-        let unsigned = if config.keys.is_empty() {
-            room
-        } else {
-            room / 2
-        };
-        let gate = Gate::new(config.limits.concurrency, config.limits.queue);
+        let limits = &config.limits;
+        let total = limits.memory_total_bytes;
+        let bodies = limits.put_bytes.saturating_mul(BODIES);
+        let bodies = bodies.max(2 * DOCUMENT_BYTES).min(total / 2);
+        let memory = Arc::new(Memory::new(Bounds {
+            total,
+            bodies,
+            // Where nothing is signed nobody is to be kept in.
+            unsigned: if config.keys.is_empty() {
+                bodies
+            } else {
+                bodies / 2
+            },
+            // Only who has an entry waits, perhaps with several of its blocks.
+            queue: limits.concurrency.saturating_mul(4),
+        }));
+        let gate = Gate::new(limits.concurrency, limits.queue, memory);
         Ok(Self {
             authority: Authority::new(config),
             storages,
             gate,
-            bodies: Arc::new(Memory::new(room, unsigned)),
             forms: Semaphore::new(MAX_FORMS),
         })
     }

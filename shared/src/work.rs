@@ -1,92 +1,20 @@
-//! Processing off the runtime: a bounded number of requests at once, each with a deadline and a cancel flag.
+//! Processing off the runtime, within the bounds of the gate, each request with a deadline and a cancel flag.
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pipeline::Prepared;
+use pipeline::{Plan, Prepared, ResultInfo};
 use raster::{Stopped, Watch};
 use rules::Rule;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 
 use crate::error::Error;
+use crate::gate::{Entry, Gate, Seat};
+use crate::memory::{Full, Held, Memory, Since};
 use crate::storage::{self, ByteStream};
-
-/// Bounds what is processed at once, by two rights that a request takes one after the other.
-///
-/// With an entry it may open its sources and hold their bytes; with a seat as well it may process them. There is a seat for
-/// each of `limits.concurrency` requests and there are twice as many entries, so that some requests read while others
-/// process. At most `limits.queue` requests wait for an entry, and they hold nothing: the memory of sources is bounded by the
-/// entries, however many wait.
-pub(crate) struct Gate {
-    entries: Arc<Semaphore>,
-    seats: Arc<Semaphore>,
-    waiting: AtomicUsize,
-    queue: usize,
-}
-
-/// The right to hold sources; given back when dropped.
-pub(crate) struct Entry {
-    _permit: OwnedSemaphorePermit,
-}
-
-/// The right to process; given back when dropped.
-pub(crate) struct Seat {
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Gate {
-    pub(crate) fn new(seats: usize, queue: usize) -> Self {
-        Self {
-            entries: Arc::new(Semaphore::new(seats * 2)),
-            seats: Arc::new(Semaphore::new(seats)),
-            waiting: AtomicUsize::new(0),
-            queue,
-        }
-    }
-
-    /// An entry, unless too many wait for one already.
-    pub(crate) async fn enter(&self, deadline: Instant) -> Result<Entry, Error> {
-        if let Ok(permit) = Arc::clone(&self.entries).try_acquire_owned() {
-            return Ok(Entry { _permit: permit });
-        }
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= self.queue {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            return Err(Error::Overload);
-        }
-        let _waiting = Waiting(&self.waiting);
-        let permit = acquire(&self.entries, deadline).await?;
-        Ok(Entry { _permit: permit })
-    }
-
-    /// A seat for one that has entered. Nobody waits for an entry, or for bytes, while holding a seat.
-    pub(crate) async fn seat(&self, _entry: &Entry, deadline: Instant) -> Result<Seat, Error> {
-        let permit = acquire(&self.seats, deadline).await?;
-        Ok(Seat { _permit: permit })
-    }
-}
-
-async fn acquire(
-    semaphore: &Arc<Semaphore>,
-    deadline: Instant,
-) -> Result<OwnedSemaphorePermit, Error> {
-    let acquired = Arc::clone(semaphore).acquire_owned();
-    tokio::time::timeout_at(deadline.into(), acquired)
-        .await
-        .map_err(|_| Error::Overload)?
-        .map_err(|closed| Error::Internal(Box::new(closed)))
-}
-
-/// Takes a request off the count of those that wait, also where it is dropped while it does.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
 
 /// The clock and the cancel flag of one request.
 #[derive(Clone)]
@@ -151,51 +79,176 @@ pub(crate) async fn run<T: Send + 'static>(
         .unwrap_or_else(|panicked| Err(Error::Internal(Box::new(panicked))))
 }
 
-/// Prepares `rule` on `sources` (the object, then every image of the rule in its order); what is prepared cannot fail on
-/// input any more.
+/// What work holds until it ends, whoever has left meanwhile: the right to it, and its memory.
+pub(crate) struct Rights {
+    _entry: Entry,
+    _seat: Seat,
+    held: Held,
+}
+
+/// What a rule makes of its sources; it cannot fail on input any more.
+pub(crate) struct Made {
+    pub(crate) info: ResultInfo,
+    pub(crate) media_type: &'static str,
+    ready: Ready,
+}
+
+enum Ready {
+    /// Bytes that hold their memory.
+    Whole(Bytes),
+    /// Encoded as it is written.
+    Animation(Prepared, Rights),
+}
+
+impl Made {
+    /// The bytes, where they are at hand.
+    pub(crate) fn bytes(&self) -> Option<&Bytes> {
+        match &self.ready {
+            Ready::Whole(bytes) => Some(bytes),
+            Ready::Animation(..) => None,
+        }
+    }
+}
+
+/// Makes of `sources` (the object, then every image of the rule in its order) what `rule` says, or all of it that can fail on
+/// input. The work begins when there is room for what it takes of memory at most.
+///
+/// # Errors
+///
+/// - `TooMuchMemory` where the work and its sources take more than all requests may together: that is known before it
+///   begins, and does not wait;
+/// - [`Error::Overload`] where other work takes the memory until the deadline;
+/// - those of the work.
 pub(crate) async fn prepare(
+    gate: &Gate,
+    entry: &Entry,
     sources: Vec<Bytes>,
     rule: Rule,
     limits: pipeline::Limits,
     options: pipeline::Options,
     timer: &Timer,
-) -> Result<Prepared, Error> {
+) -> Result<Made, Error> {
+    let seat = gate.seat(entry, timer.deadline).await?;
+    let (own, held) = (entry.clone(), kept(&sources));
+    let known = sources.clone();
+    let plan = run(move || {
+        let _held = (own, seat);
+        Ok(Plan::new(&known, &rule, &limits, &options)?)
+    })
+    .await?;
+    let held = gate
+        .memory_beside(held, plan.memory_bytes(), timer.deadline)
+        .await?;
+    let seat = gate.seat(entry, timer.deadline).await?;
+    let rights = Rights {
+        _entry: entry.clone(),
+        _seat: seat,
+        held,
+    };
     let guard = timer.guard();
     let watch = timer.clone();
-    let prepared = run(move || {
-        Ok(pipeline::prepare(
-            &sources, &rule, &limits, &options, &watch,
-        )?)
+    let made = run(move || {
+        let prepared = plan.prepare(&watch)?;
+        drop(plan);
+        let (info, media_type) = (prepared.info(), prepared.media_type());
+        let ready = match prepared.bytes() {
+            None => Ready::Animation(prepared, rights),
+            // It has its memory from before.
+            Some(bytes) if sources.iter().any(|source| is_same(source, bytes)) => {
+                Ready::Whole(bytes.clone())
+            }
+            Some(bytes) => {
+                // Without what its buffer has grown to beyond it.
+                let bytes = Bytes::copy_from_slice(bytes);
+                drop(prepared);
+                let mut held = rights.held;
+                held.shrink(bytes.len() as u64);
+                Ready::Whole(held.keep(bytes))
+            }
+        };
+        Ok(Made {
+            info,
+            media_type,
+            ready,
+        })
     })
     .await;
     guard.release();
-    prepared
+    made
+}
+
+/// Whether two are the same bytes of memory.
+fn is_same(one: &Bytes, other: &Bytes) -> bool {
+    one.as_ptr() == other.as_ptr() && one.len() == other.len()
+}
+
+/// What sources take; those that are there twice share theirs.
+fn kept(sources: &[Bytes]) -> u64 {
+    let first = |n: &usize| {
+        let before = &sources[..*n];
+        !before.iter().any(|source| is_same(source, &sources[*n]))
+    };
+    let distinct = (0..sources.len()).filter(first);
+    distinct.map(|n| sources[n].len() as u64).sum()
+}
+
+/// Runs `work` on a source when there is room for what takes `bytes` of memory at most.
+pub(crate) async fn run_within<T: Send + 'static>(
+    gate: &Gate,
+    entry: &Entry,
+    source: &Bytes,
+    bytes: u64,
+    timer: &Timer,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Error> {
+    let held = gate
+        .memory_beside(source.len() as u64, bytes, timer.deadline)
+        .await?;
+    let seat = gate.seat(entry, timer.deadline).await?;
+    let rights = Rights {
+        _entry: entry.clone(),
+        _seat: seat,
+        held,
+    };
+    run(move || {
+        let _rights = rights;
+        Ok(work())
+    })
+    .await
 }
 
 /// Writes a result into memory, at most `limit` bytes.
 pub(crate) async fn to_bytes(
-    prepared: Prepared,
+    gate: &Gate,
+    made: Made,
     limit: u64,
     timer: &Timer,
 ) -> Result<Bytes, Error> {
-    if let Some(bytes) = prepared.bytes() {
-        if bytes.len() as u64 > limit {
+    let (prepared, rights) = match made.ready {
+        Ready::Whole(bytes) if bytes.len() as u64 > limit => {
             return Err(Error::answer_too_large(limit));
         }
-        return Ok(bytes.clone());
-    }
+        Ready::Whole(bytes) => return Ok(bytes),
+        Ready::Animation(prepared, rights) => (prepared, rights),
+    };
     let guard = timer.guard();
-    let watch = timer.clone();
+    let (watch, mut room) = (timer.clone(), Room::new(gate, timer));
     let bytes = run(move || {
+        let _rights = rights;
+        let mut held = room.take(0)?;
         let mut out = Bounded {
             bytes: Vec::new(),
+            room,
+            held: &mut held,
             limit,
-            exceeded: false,
+            refused: None,
         };
-        match prepared.write(&watch, &mut out) {
-            Ok(_) => Ok(out.bytes.into()),
-            Err(_) if out.exceeded => Err(Error::answer_too_large(limit)),
-            Err(error) => Err(error.into()),
+        let written = prepared.write(&watch, &mut out);
+        let (bytes, refused) = (out.bytes, out.refused);
+        match (written, refused) {
+            (_, Some(refused)) => Err(refused),
+            (Ok(_), None) => Ok(held.keep(bytes.into())),
+            (Err(error), None) => Err(error.into()),
         }
     })
     .await;
@@ -203,17 +256,62 @@ pub(crate) async fn to_bytes(
     bytes
 }
 
-struct Bounded {
-    bytes: Vec<u8>,
-    limit: u64,
-    exceeded: bool,
+/// Takes memory for bytes as they are made, on a thread that may wait for it.
+struct Room {
+    memory: Arc<Memory>,
+    runtime: tokio::runtime::Handle,
+    deadline: Instant,
 }
 
-impl io::Write for Bounded {
+impl Room {
+    fn new(gate: &Gate, timer: &Timer) -> Self {
+        Self {
+            memory: Arc::clone(&gate.memory),
+            runtime: tokio::runtime::Handle::current(),
+            deadline: timer.deadline,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<Held, Error> {
+        let since = Since::Begun(0);
+        let wait = self.memory.wait(since, bytes as u64, self.deadline);
+        self.runtime.block_on(wait).map_err(|Full| Error::Overload)
+    }
+}
+
+struct Bounded<'a> {
+    bytes: Vec<u8>,
+    room: Room,
+    /// For what `bytes` has room for.
+    held: &'a mut Held,
+    limit: u64,
+    refused: Option<Error>,
+}
+
+impl Bounded<'_> {
+    fn refuse(&mut self, error: Error) -> io::Error {
+        let text = error.to_string();
+        self.refused = Some(error);
+        io::Error::other(text)
+    }
+}
+
+impl io::Write for Bounded<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if (self.bytes.len() + bytes.len()) as u64 > self.limit {
-            self.exceeded = true;
-            return Err(io::Error::other("the result is too large"));
+        let len = self.bytes.len() + bytes.len();
+        if len as u64 > self.limit {
+            return Err(self.refuse(Error::answer_too_large(self.limit)));
+        }
+        let capacity = self.bytes.capacity();
+        if len > capacity {
+            // Both are there while one is copied to the other.
+            let larger = len.max(2 * capacity).max(Sending::BLOCK_BYTES);
+            let held = match self.room.take(larger) {
+                Ok(held) => held,
+                Err(error) => return Err(self.refuse(error)),
+            };
+            self.bytes.reserve_exact(larger - self.bytes.len());
+            *self.held = held;
         }
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -224,15 +322,22 @@ impl io::Write for Bounded {
     }
 }
 
-/// Sends a result as it is made. `entry` and `seat` are given back when the last byte is written.
-pub(crate) fn stream(prepared: Prepared, timer: Timer, entry: Entry, seat: Seat) -> ByteStream {
-    // Unbounded, as the result is: a slow reader must hold neither a seat nor the deadline's clock.
+/// Sends an animation as it is made; what is not sent yet holds its memory. The rights to the work are given back when the
+/// last byte is written.
+pub(crate) fn stream(gate: &Gate, made: Made, timer: Timer) -> ByteStream {
+    let (prepared, rights) = match made.ready {
+        Ready::Whole(bytes) => return bytes.into(),
+        Ready::Animation(prepared, rights) => (prepared, rights),
+    };
+    // Unbounded, as only memory bounds it: a slow reader must hold neither a seat nor the deadline's clock.
     let (sender, receiver) = mpsc::unbounded_channel::<Result<Bytes, storage::Error>>();
     let guard = timer.guard();
+    let room = Room::new(gate, &timer);
     tokio::task::spawn_blocking(move || {
-        let _held = (entry, seat);
+        let _held = rights;
         let mut out = Sending {
             sender: sender.clone(),
+            room,
             buffer: Vec::with_capacity(Sending::BLOCK_BYTES),
         };
         let written = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -242,7 +347,13 @@ pub(crate) fn stream(prepared: Prepared, timer: Timer, entry: Entry, seat: Seat)
         // The status has been sent: all that is left is to end the body before its end, so that nobody takes it
         // for whole.
         let broken = match written {
-            Ok(Ok(()) | Err(pipeline::Error::Output(_))) => return,
+            Ok(Ok(())) => return,
+            // Nobody reads it any more.
+            Ok(Err(pipeline::Error::Output(error)))
+                if error.kind() == io::ErrorKind::BrokenPipe =>
+            {
+                return;
+            }
             Ok(Err(error)) => error.to_string(),
             Err(_) => "the encoder panicked".to_owned(),
         };
@@ -261,6 +372,7 @@ pub(crate) fn stream(prepared: Prepared, timer: Timer, entry: Entry, seat: Seat)
 /// Hands blocks of bytes to the runtime.
 struct Sending {
     sender: mpsc::UnboundedSender<Result<Bytes, storage::Error>>,
+    room: Room,
     buffer: Vec<u8>,
 }
 
@@ -272,8 +384,10 @@ impl Sending {
             return Ok(());
         }
         let block = std::mem::replace(&mut self.buffer, Vec::with_capacity(Self::BLOCK_BYTES));
+        let held = self.room.take(block.capacity());
+        let block = held.map_err(io::Error::other)?.keep(block.into());
         self.sender
-            .send(Ok(block.into()))
+            .send(Ok(block))
             .map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))
     }
 }
@@ -296,4 +410,79 @@ impl io::Write for Sending {
 pub(crate) fn deadline(seconds: u64, front: Option<Instant>) -> Instant {
     let own = Instant::now() + Duration::from_secs(seconds);
     front.map_or(own, |front| front.min(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::memory::{Bounds, For};
+
+    /// A place and memory are those of the work, not of whoever asked for it.
+    #[tokio::test]
+    async fn work_keeps_its_place_and_memory_when_its_client_leaves() {
+        let memory = Arc::new(Memory::new(Bounds {
+            total: 100,
+            bodies: 0,
+            unsigned: 0,
+            queue: 4,
+        }));
+        let gate = Gate::new(1, 4, Arc::clone(&memory));
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let timer = Timer::new(deadline);
+        let entry = gate.enter(deadline).await.expect("nobody is there");
+        let (begins, begun) = tokio::sync::oneshot::channel();
+        let (end, ends) = mpsc::channel::<()>();
+        let source = Bytes::new();
+        let mut work = Box::pin(run_within(&gate, &entry, &source, 60, &timer, move || {
+            let _ = begins.send(());
+            ends.recv()
+        }));
+        tokio::select! {
+            _ = &mut work => panic!("it waits to be ended"),
+            begun = begun => begun.expect("it has begun"),
+        }
+        drop(work);
+        drop(entry);
+        assert!(memory.hold(For::Work, 41).is_none());
+        let next = gate.enter(deadline).await.expect("there are two");
+        assert!(gate.seat(&next, deadline).now_or_never().is_none());
+        // The other entry is the work's own.
+        assert!(gate.enter(deadline).now_or_never().is_none());
+        end.send(()).expect("it waits for this");
+        assert!(gate.seat(&next, deadline).await.is_ok());
+        assert!(gate.enter(deadline).await.is_ok());
+        assert!(memory.wait(Since::New, 100, deadline).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_never_fits_does_not_wait() {
+        let memory = Arc::new(Memory::new(Bounds {
+            total: 100,
+            bodies: 0,
+            unsigned: 0,
+            queue: 4,
+        }));
+        let gate = Gate::new(1, 4, Arc::clone(&memory));
+        let _all = memory.hold(For::Work, 100).expect("free");
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let refused = gate.memory_beside(40, 61, deadline).now_or_never();
+        let refused = refused
+            .expect("at once")
+            .err()
+            .expect("refused")
+            .to_string();
+        assert!(
+            refused.contains("101") && refused.contains("100"),
+            "{refused}"
+        );
+        assert!(
+            gate.memory_beside(40, 60, deadline)
+                .now_or_never()
+                .is_none()
+        );
+    }
 }

@@ -8,7 +8,8 @@ use rules::{Info, Role, Rule, Stage};
 use crate::animate;
 use crate::color::ColorSpace;
 use crate::encode;
-use crate::error::{Error, jpeg_error};
+use crate::error::{Error, Fault, jpeg_error};
+use crate::format::Format;
 use crate::limits::{Limits, Options};
 use crate::memory::{Memory, Outline};
 use crate::picture::Source;
@@ -183,13 +184,23 @@ fn changed(outline: &Outline) -> Memory {
     Memory::exactly(2 * outline.frame_bytes).and_perhaps(outline.metadata_bytes)
 }
 
-/// Refuses what the rule alone shows to be too much, before any source is read.
+/// Refuses what the rule alone shows to be too much, or to be possible on no source, before any is read.
 ///
 /// # Errors
 ///
-/// [`Error::TooManyFrames`].
+/// [`Error::TooManyFrames`]; [`Fault::NotAFrame`](crate::Fault::NotAFrame) where a stage animates what a stage before has
+/// animated.
 pub fn check(rule: &Rule, limits: &Limits) -> Result<(), Error> {
+    let mut is_animation = false;
     for stage in pictures(rule) {
+        if stage.animate.is_some() && is_animation {
+            let fault = Fault::NotAFrame(Format::Gif);
+            return Err(Error::Source { index: 0, fault });
+        }
+        is_animation |= stage.animate.is_some();
+        if let Some(format) = stage.output.format {
+            is_animation = format == rules::Format::Gif;
+        }
         let found = 1 + stage.animate.as_ref().map_or(0, |a| a.images.len());
         let max = limits.max_frames;
         if found > max {

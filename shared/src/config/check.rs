@@ -359,7 +359,14 @@ fn check_limits(limits: &Limits) -> Result<(), Error> {
         ("source_bytes", limits.source_bytes, 1, 1 << 32),
         ("pixels", limits.pixels, 1, 65_535 * 65_535),
         ("side", limits.side.into(), 1, 65_535),
+        ("sources_bytes", limits.sources_bytes, 1, 1 << 40),
         ("memory_bytes", limits.memory_bytes, 1 << 20, 1 << 40),
+        (
+            "memory_total_bytes",
+            limits.memory_total_bytes,
+            1 << 20,
+            1 << 44,
+        ),
         ("put_bytes", limits.put_bytes, 1, 5 << 30),
         ("append_bytes", limits.append_bytes, 1, 5 << 30),
         ("least_rate", limits.least_rate, 0, 1 << 30),
@@ -374,6 +381,13 @@ fn check_limits(limits: &Limits) -> Result<(), Error> {
             let reason = format!("expected {min} to {max}, found {found}");
             return Err(wrong(format!("limits.{name}"), reason));
         }
+    }
+    // A default gives way; two that were written do not fit.
+    let (found, most) = (limits.memory_bytes, limits.memory_total_bytes);
+    let default = Limits::default();
+    if found > most && found != default.memory_bytes && most != default.memory_total_bytes {
+        let reason = format!("expected at most memory_total_bytes, which is {most}, found {found}");
+        return Err(wrong("limits.memory_bytes", reason));
     }
     Ok(())
 }

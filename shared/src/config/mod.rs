@@ -4,6 +4,7 @@
 
 mod check;
 pub mod hosts;
+mod machine;
 
 use std::io;
 use std::path::PathBuf;
@@ -172,8 +173,12 @@ pub struct Limits {
     pub pixels: u64,
     /// Pixels of a side.
     pub side: u32,
-    /// Bytes of memory that the work on one picture takes.
+    /// Bytes of all sources of a rule together.
+    pub sources_bytes: u64,
+    /// Bytes of memory that the work on one picture takes; no more than those of all requests.
     pub memory_bytes: u64,
+    /// Bytes of memory that all requests take together: bodies, sources, the work on them, and answers until they are sent.
+    pub memory_total_bytes: u64,
     /// Bytes of a PUT that is stored as it is, or of one part.
     pub put_bytes: u64,
     /// Bytes of an object that grows by appends.
@@ -194,8 +199,12 @@ pub struct Limits {
     pub connections: usize,
 }
 
+/// What all requests take of memory together where the system does not say how much there is.
+const TOTAL_BYTES: u64 = 2 << 30;
+
 impl Default for Limits {
     fn default() -> Self {
+        let total = machine::memory_bytes().map_or(TOTAL_BYTES, |bytes| bytes / 2);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             animate_frames: 20,
@@ -203,7 +212,9 @@ impl Default for Limits {
             source_bytes: 32 << 20,
             pixels: 250_000_000,
             side: 50_000,
+            sources_bytes: 640 << 20,
             memory_bytes: pipeline::Limits::default().max_memory_bytes,
+            memory_total_bytes: total,
             put_bytes: 256 << 20,
             append_bytes: 1 << 30,
             least_rate: 8 << 10,
@@ -224,7 +235,7 @@ impl Limits {
             max_source_bytes: self.source_bytes,
             max_pixels: self.pixels,
             max_side: self.side,
-            max_memory_bytes: self.memory_bytes,
+            max_memory_bytes: self.memory_bytes.min(self.memory_total_bytes),
             max_frames: self.animate_frames,
             max_frame_side: self.animate_side,
             ..pipeline::Limits::default()
@@ -404,6 +415,8 @@ mod tests {
             ("side", 1, 65_535),
             ("put_bytes", 1, 5 << 30),
             ("append_bytes", 1, 5 << 30),
+            ("sources_bytes", 1, 1 << 40),
+            ("memory_total_bytes", 1 << 20, 1 << 44),
             ("least_rate", 0, 1 << 30),
             ("least_rate_seconds", 1, 3600),
             ("deadline_seconds", 1, 86_400),
@@ -430,5 +443,11 @@ mod tests {
             refuses(&format!("{name} = \"many\""), name);
         }
         refuses("sides = 5", "unknown field `sides`");
+        refuses(
+            "memory_total_bytes = 2000000\nmemory_bytes = 2000001",
+            "`limits.memory_bytes`: expected at most memory_total_bytes, which is 2000000, found 2000001",
+        );
+        let small = limits("memory_total_bytes = 2000000").expect("the default gives way");
+        assert_eq!(small.limits.pipeline().max_memory_bytes, 2_000_000);
     }
 }

@@ -5,12 +5,12 @@ use std::time::SystemTime;
 use auth::policy::Action;
 use http::header;
 use http::{Method, Response, StatusCode};
-use pipeline::Prepared;
 use rules::{Format, QueryRule, Rule, Stage};
 
 use crate::authority::call::{Call, response_overrides};
 use crate::authority::images::SourceName;
 use crate::error::Error;
+use crate::memory::Since;
 use crate::operations::image_info::{image_info, is_of_headers};
 use crate::operations::sources;
 use crate::service::Service;
@@ -19,7 +19,7 @@ use crate::wire::body::Body;
 use crate::wire::conditions::{self, Verdict};
 use crate::wire::headers::{self, set};
 use crate::wire::names::IGNORED_ERROR;
-use crate::work::{self, Entry, Seat, Timer};
+use crate::work::{self, Made, Timer};
 
 /// `GET /<key>?<rule>` and `HEAD` of it.
 pub(crate) async fn download(
@@ -93,22 +93,23 @@ async fn render(
         return Ok(with_body(call, response, Body::Full(document.into())));
     }
     let limit = service.authority.config.limits.source_bytes;
-    let sources = sources::read(service, opened, limit, &timer).await?;
-    let seat = service.gate.seat(&entry, timer.deadline).await?;
-    let prepared = work::prepare(
+    let sources = sources::read(service, opened, limit, Since::New, &timer).await?;
+    let made = work::prepare(
+        &service.gate,
+        &entry,
         sources,
         rule.clone(),
         service.authority.config.pipeline_limits(),
         service.authority.config.limits.pipeline_options(),
         &timer,
     );
-    let prepared = prepared.await.map_err(|error| service.timed(error))?;
+    let made = made.await.map_err(|error| service.timed(error))?;
     set(
         response.headers_mut(),
         header::CONTENT_TYPE,
-        prepared.media_type(),
+        made.media_type,
     );
-    let body = body_of(service, call, prepared, timer, entry, seat).await?;
+    let body = body_of(service, call, made, timer).await?;
     Ok(with_body(call, response, body))
 }
 
@@ -149,21 +150,14 @@ fn answer_without_body(
 }
 
 /// The result's bytes: at hand, or streamed where the front streams.
-async fn body_of(
-    service: &Service,
-    call: &Call,
-    prepared: Prepared,
-    timer: Timer,
-    entry: Entry,
-    seat: Seat,
-) -> Result<Body, Error> {
+async fn body_of(service: &Service, call: &Call, made: Made, timer: Timer) -> Result<Body, Error> {
     if let Some(limit) = call.front.response_limit {
-        let bytes = work::to_bytes(prepared, limit, &timer)
+        let bytes = work::to_bytes(&service.gate, made, limit, &timer)
             .await
             .map_err(|error| service.timed(error))?;
         return Ok(Body::Full(bytes));
     }
-    if let Some(bytes) = prepared.bytes() {
+    if let Some(bytes) = made.bytes() {
         return Ok(Body::Full(bytes.clone()));
     }
     if call.method == Method::HEAD {
@@ -173,7 +167,7 @@ async fn body_of(
         });
     }
     Ok(Body::Stream {
-        stream: work::stream(prepared, timer, entry, seat),
+        stream: work::stream(&service.gate, made, timer),
         len: None,
     })
 }

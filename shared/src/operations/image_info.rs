@@ -6,6 +6,7 @@ use md5::{Digest, Md5};
 use rules::{Info, Rule, Stage};
 
 use crate::error::Error;
+use crate::memory::Since;
 use crate::service::Service;
 use crate::storage::Object;
 use crate::work::Timer;
@@ -22,6 +23,12 @@ pub(crate) async fn image_info(
     timer: &Timer,
 ) -> Result<String, Error> {
     let limits = service.authority.config.pipeline_limits();
+    // Headers may take all of it.
+    let most = object.info.size.min(limits.max_source_bytes);
+    let gate = &service.gate;
+    let _held = gate
+        .memory_of_sources(Since::New, most, timer.deadline)
+        .await?;
     let reading = read(object, limits.max_source_bytes);
     let read = tokio::time::timeout_at(timer.deadline.into(), reading).await;
     let found = read.unwrap_or_else(|_| {

@@ -1,16 +1,18 @@
 //! Results of rules, made in memory and then stored, and what is told of an original.
 
 use bytes::Bytes;
-use pipeline::{ResultInfo, SourceInfo};
+use pipeline::{Format, Plan, ResultInfo, SourceInfo};
 use rules::Rule;
 
 use crate::authority::images::SourceName;
 use crate::authority::jobs::{Job, Task};
 use crate::error::{Error, in_rule};
+use crate::gate::Entry;
+use crate::memory::Since;
 use crate::operations::sources;
 use crate::service::Service;
 use crate::storage::{Attributes, ETag, ObjectKey, Precondition, PutOptions};
-use crate::work::{self, Entry, Timer};
+use crate::work::{self, Timer};
 
 /// What a rule made, not yet stored.
 pub(crate) struct Output {
@@ -121,14 +123,15 @@ async fn make_one(
     let mut sources = vec![source.clone()];
     if !images.is_empty() {
         let opened = sources::open(service, images).await?;
-        let images = sources::read(service, opened, max, timer).await;
+        let images = sources::read(service, opened, max, Since::Begun(found), timer).await;
         sources.extend(images.map_err(second_source)?);
     }
-    let _seat = service.gate.seat(entry, timer.deadline).await?;
     let options = service.authority.config.limits.pipeline_options();
-    let prepared = work::prepare(sources, rule.clone(), limits, options, timer).await?;
-    let (info, content_type) = (prepared.info(), prepared.media_type().to_owned());
-    let bytes = work::to_bytes(prepared, service.authority.config.limits.put_bytes, timer).await?;
+    let gate = &service.gate;
+    let made = work::prepare(gate, entry, sources, rule.clone(), limits, options, timer).await?;
+    let (info, content_type) = (made.info, made.media_type.to_owned());
+    let longest = service.authority.config.limits.put_bytes;
+    let bytes = work::to_bytes(gate, made, longest, timer).await?;
     Ok(Output {
         info: OutputInfo { result: Some(info) },
         bytes,
@@ -146,15 +149,27 @@ async fn describe(
     let Ok(probed) = pipeline::probe(source) else {
         return Ok(None);
     };
-    let _seat = service.gate.seat(entry, timer.deadline).await?;
-    let (bytes, limits, watch) = (
-        source.clone(),
-        service.authority.config.pipeline_limits(),
-        timer.clone(),
-    );
+    let limits = service.authority.config.pipeline_limits();
+    let options = service.authority.config.limits.pipeline_options();
+    // To decode it takes no more than to make another picture of it.
+    let other = match probed.format {
+        Format::Png => "imageMogr2/format/jpg",
+        _ => "imageMogr2/format/png",
+    };
+    let (rule, sources) = (Rule::parse(other)?, [source.clone()]);
+    let plan = work::run(move || Ok(Plan::new(&sources, &rule, &limits, &options).ok())).await?;
     // What cannot be decoded has no average.
-    let average =
-        work::run(move || Ok(pipeline::average_color(&bytes, &limits, &watch).ok())).await?;
+    let Some(bound) = plan.map(|plan| plan.memory_bytes()) else {
+        let average = None;
+        return Ok(Some(About { probed, average }));
+    };
+    let (bytes, watch) = (source.clone(), timer.clone());
+    let average = move || pipeline::average_color(&bytes, &limits, &watch).ok();
+    let average = work::run_within(&service.gate, entry, source, bound, timer, average);
+    let average = match average.await {
+        Err(Error::Pipeline(_)) => None,
+        average => average?,
+    };
     Ok(Some(About { probed, average }))
 }
 

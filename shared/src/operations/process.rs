@@ -12,6 +12,8 @@ use crate::authority::call::Call;
 use crate::authority::images::SourceName;
 use crate::authority::jobs::{Job, Task};
 use crate::error::{Error, in_rule};
+use crate::gate::Entry;
+use crate::memory::Since;
 use crate::operations::make::{Made, Source, make, readable, store};
 use crate::operations::request::{Longest, receive};
 use crate::operations::upload_result::{
@@ -26,7 +28,7 @@ use crate::wire::incoming::Incoming;
 use crate::wire::names::PIC_OPERATIONS;
 use crate::wire::pic_operations::PicOperations;
 use crate::wire::xml::Writer;
-use crate::work::{Entry, Timer};
+use crate::work::Timer;
 
 /// `PUT /<key>` with `Pic-Operations`, of a body of `longest` bytes at most.
 pub(crate) async fn put(
@@ -112,7 +114,7 @@ pub(crate) async fn stored(service: &Service, call: &Call) -> Result<Response<Bo
     let original = opened.first().expect("one source was opened").info.clone();
     let limit = readable(service, &jobs, original.size)?;
     let source = Source {
-        bytes: sources::read(service, opened, limit, &timer)
+        bytes: sources::read(service, opened, limit, Since::New, &timer)
             .await?
             .remove(0),
         content_type: original.attributes.content_type.clone(),
@@ -261,7 +263,7 @@ async fn make_of_completed(
     let opened = sources::open(service, std::slice::from_ref(&name)).await?;
     let limit = readable(service, jobs, original.size)?;
     let source = Source {
-        bytes: sources::read(service, opened, limit, timer)
+        bytes: sources::read(service, opened, limit, Since::New, timer)
             .await?
             .remove(0),
         content_type: original.attributes.content_type.clone(),

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 
 use crate::authority::call::{Call, Caller};
 use crate::error::Error;
-use crate::memory::Asker;
+use crate::memory::For;
 use crate::service::Service;
 use crate::storage::{self, Attributes, ETag, Precondition, PutOptions};
 use crate::wire::incoming::Incoming;
@@ -141,12 +141,13 @@ pub(crate) async fn receive(
     if len.is_some_and(|len| len > longest.bytes) {
         return Err(longest.exceeded());
     }
-    let asker = match call.caller {
-        Caller::Anonymous => Asker::Anyone,
-        Caller::Key { .. } => Asker::Signed,
+    let what = match call.caller {
+        Caller::Anonymous => For::UnsignedBody,
+        Caller::Key { .. } => For::SignedBody,
     };
     let len = len.unwrap_or_default();
-    let mut held = service.bodies.hold(asker, len).ok_or(Error::Overload)?;
+    let held = service.gate.memory.hold(what, len);
+    let mut held = held.ok_or(Error::Overload)?;
     let mut bytes = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(part) = body.next().await {

@@ -2,15 +2,17 @@
 
 use std::time::SystemTime;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use rules::Rule;
 
 use crate::authority::images::SourceName;
 use crate::error::Error;
+use crate::memory::{Held, Since};
 use crate::results::tag::result_etag;
 use crate::service::Service;
-use crate::storage::{self, ETag, GetOptions, Object, ObjectInfo};
+use crate::storage::{self, ByteStream, ETag, GetOptions, Object, ObjectInfo};
 use crate::wire::headers;
 use crate::work::Timer;
 
@@ -45,18 +47,57 @@ pub(crate) async fn open(service: &Service, names: &[SourceName]) -> Result<Open
     Ok(Opened { objects, indices })
 }
 
-/// Reads open sources, each of at most `limit` bytes, while the request's time lasts.
+/// Reads open sources, each of at most `limit` bytes, while the request's time lasts. What they come to together is judged
+/// before any is read, and they wait for the memory that they take.
+///
+/// # Errors
+///
+/// - `TooManyBytes` for one that is too long, [`Error::SourcesTooLarge`] where all of them together are;
+/// - [`Error::Overload`] where others take the memory, [`Error::Deadline`] where they do not come in time.
 pub(crate) async fn read(
     service: &Service,
     opened: Opened,
     limit: u64,
+    since: Since,
     timer: &Timer,
 ) -> Result<Vec<Bytes>, Error> {
-    let read = tokio::time::timeout_at(timer.deadline.into(), opened.read(limit));
+    let limits = &service.authority.config.limits;
+    opened.check_each(limit)?;
+    let found = opened.objects.iter().map(|object| object.info.size).sum();
+    // One object alone has a limit of its own.
+    let max = limits
+        .sources_bytes
+        .max(limit)
+        .min(service.gate.memory.total());
+    if found > max {
+        return Err(Error::SourcesTooLarge { found, max });
+    }
+    let gate = &service.gate;
+    let held = gate.memory_of_sources(since, found, timer.deadline).await?;
+    let read = tokio::time::timeout_at(timer.deadline.into(), opened.read(limit, held));
     read.await.unwrap_or_else(|_| {
-        let seconds = service.authority.config.limits.deadline_seconds;
+        let seconds = limits.deadline_seconds;
         Err(Error::Deadline { seconds })
     })
+}
+
+/// Reads one open object of at most `limit` bytes.
+///
+/// # Errors
+///
+/// As [`read`].
+pub(crate) async fn read_one(
+    service: &Service,
+    object: Object,
+    limit: u64,
+    timer: &Timer,
+) -> Result<Bytes, Error> {
+    let opened = Opened {
+        objects: vec![object],
+        indices: vec![0],
+    };
+    let mut read = read(service, opened, limit, Since::New, timer).await?;
+    Ok(read.remove(0))
 }
 
 /// The names without their repetitions, and for each name which of them it is.
@@ -103,31 +144,55 @@ impl Opened {
         tag_and_time(&infos, &self.indices, rule)
     }
 
-    /// Their bytes, in the order of the names; those named twice share theirs.
-    async fn read(self, limit: u64) -> Result<Vec<Bytes>, Error> {
-        let too_large = |n: usize, found: u64| Error::source_too_large(n, found, limit);
-        // Named by its first place in the rule.
-        let place = |object: usize| self.indices.iter().position(|n| *n == object).unwrap_or(0);
-        for (n, object) in self.objects.iter().enumerate() {
-            if object.info.size > limit {
-                return Err(too_large(place(n), object.info.size));
-            }
+    /// Refuses an object of more than `limit` bytes, named by its first place in the rule.
+    fn check_each(&self, limit: u64) -> Result<(), Error> {
+        let mut sizes = self.objects.iter().map(|object| object.info.size);
+        match sizes.position(|size| size > limit) {
+            None => Ok(()),
+            Some(n) => Err(Error::source_too_large(
+                self.place(n),
+                self.objects[n].info.size,
+                limit,
+            )),
         }
-        let places: Vec<usize> = (0..self.objects.len()).map(place).collect();
-        let bytes = try_join_all(self.objects.into_iter().zip(places).map(
-            |(object, place)| async move {
-                let size = object.info.size;
-                object
-                    .body
-                    .collect(limit)
-                    .await
-                    .map_err(|error| match error {
-                        storage::Error::TooManyBytes { .. } => too_large(place, size),
-                        other => other.into(),
-                    })
-            },
-        ))
-        .await?;
+    }
+
+    fn place(&self, object: usize) -> usize {
+        self.indices.iter().position(|n| *n == object).unwrap_or(0)
+    }
+
+    /// Their bytes, in the order of the names; those named twice share theirs. `held` is for all of them.
+    async fn read(self, limit: u64, mut held: Held) -> Result<Vec<Bytes>, Error> {
+        let places: Vec<usize> = (0..self.objects.len()).map(|n| self.place(n)).collect();
+        let reads = self.objects.into_iter().zip(places).map(|(object, place)| {
+            let size = object.info.size;
+            let held = held.split(size);
+            async move {
+                // As many as it has, or it was replaced between.
+                let bytes = collect(object.body, size).await;
+                let bytes = bytes.map_err(|error| match error {
+                    storage::Error::TooManyBytes { .. } => {
+                        Error::source_too_large(place, size, limit)
+                    }
+                    other => other.into(),
+                })?;
+                Ok::<_, Error>(held.keep(bytes))
+            }
+        });
+        let bytes = try_join_all(reads).await?;
         Ok(self.indices.iter().map(|n| bytes[*n].clone()).collect())
     }
+}
+
+/// All bytes of a stream that has `size` of them, with room for these from the beginning.
+async fn collect(mut body: ByteStream, size: u64) -> Result<Bytes, storage::Error> {
+    let mut all = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());
+    while let Some(bytes) = body.next().await {
+        let bytes = bytes?;
+        if (all.len() + bytes.len()) as u64 > size {
+            return Err(storage::Error::TooManyBytes { limit: size });
+        }
+        all.extend_from_slice(&bytes);
+    }
+    Ok(all.freeze())
 }

@@ -11,6 +11,7 @@ use crate::authority::jobs::{Job, Task};
 use crate::causes::chain;
 use crate::error::Error;
 use crate::operations::make::{Source, make, readable};
+use crate::operations::sources;
 use crate::results::tag::result_etag;
 use crate::service::Service;
 use crate::storage::{
@@ -156,7 +157,7 @@ pub(crate) async fn run(
     let entry = service.gate.enter(timer.deadline).await?;
     let source = Source {
         content_type: object.info.attributes.content_type.clone(),
-        bytes: object.body.collect(limit).await?,
+        bytes: sources::read_one(service, object, limit, timer).await?,
     };
     let made = make(service, &entry, &jobs, &source, false, timer).await?;
     drop((entry, source));

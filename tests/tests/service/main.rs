@@ -12,6 +12,7 @@ mod forms;
 mod heads;
 mod info;
 mod interlace;
+mod memory;
 mod modes;
 mod objects;
 mod policies;

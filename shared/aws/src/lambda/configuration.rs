@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use shared::Service;
-use shared::config::{Config, Location, Outside};
+use shared::config::{Config, Limits, Location, Outside};
 use storage::{Folder, GetOptions, ObjectKey, Storage};
 
 use crate::s3::{self, ConfiguredBuckets, S3};
@@ -88,12 +88,22 @@ pub(super) fn service() -> Result<(Service, ConfiguredBuckets), Error> {
     open(bounded(config, env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")))
 }
 
-/// The work on one picture takes no more than three quarters of the function's memory, whatever the configuration
-/// says: a picture that needs more is refused, where the function would be killed. `megabytes` is as Lambda says it.
+/// All requests together take no more than three quarters of the function's memory, and so does the work on one picture,
+/// whatever the configuration says: what needs more is refused, where the function would be killed. `megabytes` is as Lambda
+/// says it.
 fn bounded(mut config: Config, megabytes: Option<String>) -> Config {
     if let Some(megabytes) = megabytes.and_then(|text| text.parse::<u64>().ok()) {
         let most = megabytes.saturating_mul(1 << 20) / 4 * 3;
-        config.limits.memory_bytes = config.limits.memory_bytes.min(most);
+        let limits = &mut config.limits;
+        // Of a function's memory the system and the runtime need less than of a machine's.
+        let is_default = limits.memory_total_bytes == Limits::default().memory_total_bytes;
+        let total = if is_default {
+            most
+        } else {
+            limits.memory_total_bytes
+        };
+        limits.memory_total_bytes = total.min(most);
+        limits.memory_bytes = limits.memory_bytes.min(most);
     }
     config
 }
