@@ -14,8 +14,8 @@ use super::form;
 use crate::error::Error;
 use crate::storage::UploadId;
 use crate::wire::names::{
-    self, APPEND, COPY_SOURCE, DELETE, DESCRIBING, IMAGE_PROCESS, PIC_OPERATIONS, POSITION, PREFIX,
-    UNSUPPORTED, UPLOADS,
+    self, APPEND, CHOOSING, COPY_SOURCE, DELETE, DESCRIBING, IMAGE_PROCESS, PART_NUMBER,
+    PIC_OPERATIONS, POSITION, PREFIX, UNSUPPORTED, UPLOAD_ID, UPLOADS, VERSION_ID,
 };
 
 /// What a request asks for.
@@ -87,9 +87,15 @@ impl Described {
 impl<'c> Operation<'c> {
     /// Decided by method, key, and the names of query and headers.
     pub(crate) fn of(call: &'c Call) -> Result<Self, Error> {
+        refuse_other_parameters(call)?;
+        let operation = Self::chosen(call)?;
+        operation.refuse_other_choices(call)?;
+        Ok(operation)
+    }
+
+    fn chosen(call: &'c Call) -> Result<Self, Error> {
         let keyed = !call.place.key.is_empty();
         let is_get = call.method == Method::GET;
-        refuse_other_parameters(call)?;
         if let Some((name, described)) = Described::ALL
             .into_iter()
             .find(|(name, _)| call.asks_for(name))
@@ -176,6 +182,30 @@ impl<'c> Operation<'c> {
             }
             (method, _) => return Err(Error::MethodNotAllowed(method.to_owned())),
         })
+    }
+
+    /// Refuses what chooses another operation than this one, in a request that stores or deletes: `PUT ?partNumber=1` whose
+    /// `uploadId` was lost would replace the object by a part of it.
+    fn refuse_other_choices(&self, call: &Call) -> Result<(), Error> {
+        let own: &[&str] = match self {
+            Self::PutPart(_) | Self::CopyPart(..) => &[PART_NUMBER, UPLOAD_ID],
+            Self::CompleteMultipart(_) | Self::AbortMultipart(_) => &[UPLOAD_ID],
+            Self::CreateMultipart => &[UPLOADS],
+            Self::Append(_) => &[APPEND, POSITION],
+            Self::ProcessStored => &[IMAGE_PROCESS, VERSION_ID],
+            Self::DeleteObject => &[VERSION_ID],
+            Self::DeleteObjects => &[DELETE],
+            _ if matches!(call.method, Method::GET | Method::HEAD) => return Ok(()),
+            _ => &[],
+        };
+        let mut others = CHOOSING.iter().filter(|name| !own.contains(name));
+        match others.find(|name| call.asks_for(name)) {
+            Some(name) => {
+                let text = format!("{} of this kind with ?{name}", call.method);
+                Err(Error::NotSupported(text))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -152,6 +152,31 @@ fn policies_say_who_may_ask() {
 }
 
 #[test]
+fn what_chooses_another_operation_is_refused_and_nothing_is_stored_or_deleted() {
+    let server = Server::open();
+    server.put("/a", &[], b"whole");
+    for (method, query, name) in [
+        ("PUT", "partNumber=1", "partNumber"),
+        ("PUT", "append&position=0", "append"),
+        ("PUT", "uploads", "uploads"),
+        ("PUT", "image_process", "image_process"),
+        ("PUT", "delete", "delete"),
+        ("PUT", "prefix=a", "prefix"),
+        ("PUT", "versionId=1", "versionId"),
+        ("DELETE", "partNumber=1", "partNumber"),
+        ("DELETE", "append&position=5", "append"),
+        ("DELETE", "delete", "delete"),
+        ("POST", "uploads&append&position=5", "append"),
+        ("POST", "append&position=5&uploadId=1", "uploadId"),
+        ("POST", "uploadId=1&partNumber=1", "partNumber"),
+    ] {
+        let answer = server.send(method, &format!("/a?{query}"), &[], b"part");
+        refused(&answer, 400, "InvalidRequest", &format!("?{name}"));
+        assert_eq!(server.get("/a").body, b"whole", "{method} {query}");
+    }
+}
+
+#[test]
 fn the_list_of_buckets_has_those_that_the_key_may_list() {
     let server = Server::with(&format!(
         "[[bucket]]\nname = \"other-1250000000\"\nfolder = \"{{folder}}/other\"\nregion = \"eu-frankfurt\"\n{}{}",
