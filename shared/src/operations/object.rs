@@ -181,14 +181,17 @@ pub(crate) async fn put(
 pub(crate) async fn delete(service: &Service, call: &Call) -> Result<Response<Body>, Error> {
     let key = call.key()?;
     if call.version().is_some() {
-        return Err(Error::NotSupported(
-            "deleting one version of an object".to_owned(),
-        ));
+        return Err(one_version());
     }
     service.storage(call.place.bucket).delete(&key).await?;
     let mut response = Response::new(Body::Empty);
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
+}
+
+/// To delete the object in its place would be to delete what was not asked for.
+fn one_version() -> Error {
+    Error::NotSupported("deleting one version of an object".to_owned())
 }
 
 /// Whether a request to delete several objects says what it deletes: that stands in the body alone.
@@ -221,15 +224,15 @@ pub(crate) async fn delete_many(
 /// What a `Delete` document asks for.
 #[derive(Default)]
 struct Deleted {
-    /// Keys as they are written.
-    names: Vec<String>,
+    /// Keys as they are written, and whether only one version of each is meant.
+    names: Vec<(String, bool)>,
     quiet: bool,
 }
 
 impl Deleted {
     fn read(document: &[u8]) -> Result<Self, Error> {
         let mut found = Self::default();
-        let mut key = None;
+        let (mut key, mut has_version) = (None, false);
         xml::read(document, "Delete", |path, text| {
             match path {
                 ["Quiet"] => found.quiet = text.trim() == "true",
@@ -238,7 +241,11 @@ impl Deleted {
                     let text = format!("more keys than the {MOST_KEYS} that are allowed");
                     return Err(xml::Malformed(text));
                 }
-                ["Object"] => found.names.push(key.take().unwrap_or_default()),
+                ["Object", "VersionId"] => has_version |= !text.trim().is_empty(),
+                ["Object"] => {
+                    let name = key.take().unwrap_or_default();
+                    found.names.push((name, std::mem::take(&mut has_version)));
+                }
                 _ => {}
             }
             Ok(())
@@ -250,12 +257,15 @@ impl Deleted {
 async fn delete_each(
     service: &Service,
     call: &Call,
-    names: &[String],
+    names: &[(String, bool)],
     quiet: bool,
 ) -> Result<Response<Body>, Error> {
     let mut answer = Writer::new("DeleteResult");
-    for name in names {
+    for (name, has_version) in names {
         let deleted = async {
+            if *has_version {
+                return Err(one_version());
+            }
             let key = ObjectKey::new(name.strip_prefix('/').unwrap_or(name))?;
             service.authority.may_delete_among_others(call, &key)?;
             Ok(service.storage(call.place.bucket).delete(&key).await?)

@@ -466,6 +466,17 @@ fn many_are_deleted_by_a_body_with_its_digest() {
     assert_eq!(deleted.status, 200, "{}", deleted.text());
     assert_eq!(deleted.text().matches("<Deleted>").count(), 2);
     server.lacks("/a");
+
+    // One version is not the object.
+    server.put("/b", &[], b"x");
+    let one_version = "<Delete><Object><VersionId>1</VersionId><Key>b</Key></Object><Object><Key>c</Key></Object></Delete>";
+    let digest = content_md5(&server, one_version);
+    let headers = [("Content-MD5", digest.as_str())];
+    let answer = server.send("POST", "/?delete", &headers, one_version.as_bytes());
+    assert_eq!(answer.text().matches("<Deleted>").count(), 1);
+    assert_eq!(answer.xml("Code"), "InvalidRequest");
+    assert!(answer.xml("Message").contains("one version"));
+    assert_eq!(server.get("/b").status, 200);
 }
 
 /// What a browser sends without asking first, on behalf of any page.
