@@ -109,6 +109,11 @@ impl Authority {
         if let Some(name) = parameters.find(|name| !auth::belongs_to_a_signature(name)) {
             return Err(Error::NotSupported(format!("?{name} beside a form")));
         }
+        // Rules come from the field. A signature that covers the header would be taken to cover that.
+        if call.headers.contains_key(PIC_OPERATIONS) {
+            let text = "the header Pic-Operations beside a form; write it as a field of the form";
+            return Err(Error::NotSupported(text.to_owned()));
+        }
         for (name, _) in &fields {
             if REDIRECTS.contains(&name.as_str()) {
                 let text = format!("the form field {name}; ask for the answer by {STATUS}");

@@ -370,6 +370,18 @@ fn only_whoever_signs_is_believed() {
         "AccessDenied",
         "Pic-Operations",
     );
+    // What is covered as a header is not what the form says.
+    let pictures = ("Pic-Operations", r#"{"is_pic_info":1}"#);
+    let headers = [("host", HOST), ("pic-operations", pictures.1)];
+    let covering = crate::signer::authorization("all", "POST", "/", &headers);
+    let header = [("Authorization", covering.as_str()), pictures];
+    in_field.retain(|(name, _)| *name != "Signature");
+    refused(
+        &send_form(&in_field, &header),
+        400,
+        "InvalidRequest",
+        "beside a form",
+    );
     // In a URL, which is handed on, it would be good for every key.
     let target = crate::signer::presigned("all", "POST", HOST, "/");
     let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
