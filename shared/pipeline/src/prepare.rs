@@ -89,7 +89,8 @@ impl Plan {
             Output::Average => {
                 let frame = still(self.change(watch)?, self.space, limits, watch)?.frame;
                 watch.check()?;
-                Ok(Prepared::text(average::document(&frame), work.result))
+                let text = average::document(&frame, watch)?;
+                Ok(Prepared::text(text, work.result))
             }
             Output::Gif => match self.change(watch)? {
                 Picture::Animation(frames) => Ok(Prepared::animation(frames, work.result, options)),
