@@ -1,7 +1,7 @@
 //! Reads JPEG files as planes, for measurements.
 //!
-//! `planes [--rounds N] [--portable] FILES`: milliseconds at each scale, and the ratio to a decoding to Y, Cb and Cr by
-//! zune-jpeg beside it, medians of interleaved rounds.
+//! `planes [--rounds N] [--portable] FILES`: milliseconds at each scale, and the ratio to a decoding to gray, or to Y, Cb and
+//! Cr, by zune-jpeg beside it, medians of interleaved rounds.
 //!
 //! `planes --scale 1|2|4|8 [--width W --out OUT] [--reps N] [--portable] FILE`: that scale alone, made `W` pixels wide and
 //! written as a progressive JPEG of quality 80 where there is an `OUT`; for counters of instructions, beside
@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use codec_jpeg::{
-    EncodeOptions, Limits, Planes, Sampling, Scale, Scans, Simd, encode_planes, read_planes,
+    EncodeOptions, Limits, Planes, Sampling, Scale, Scans, Simd, encode_planes, read_header,
+    read_planes,
 };
 use raster::{Size, Unwatched, Window};
 use zune_jpeg::JpegDecoder;
@@ -28,7 +29,13 @@ fn read(source: &[u8], scale: Scale, simd: Simd) -> Result<Planes, String> {
 }
 
 fn read_by_zune(source: &[u8]) -> Result<Vec<u8>, String> {
-    let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::YCbCr);
+    let header = read_header(source).map_err(|error| error.to_string())?;
+    let space = if header.components.len() == 1 {
+        ColorSpace::Luma
+    } else {
+        ColorSpace::YCbCr
+    };
+    let options = DecoderOptions::default().jpeg_set_out_colorspace(space);
     let decoded = JpegDecoder::new_with_options(ZCursor::new(source), options).decode();
     decoded.map_err(|error| error.to_string())
 }

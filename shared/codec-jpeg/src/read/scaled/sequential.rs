@@ -225,7 +225,7 @@ fn decode_ac<const N: usize>(
             let after = k + (entry >> 14 & 127) as usize;
             // What would reach the end of the block may hold codes of the next one.
             if entry == 0 || after > 63 {
-                k = single(reader, &table.runs, places, k, group, lane)?;
+                (*reader, k) = single(*reader, &table.runs, places, k, group, lane)?;
                 if k == ENDED {
                     return Some(());
                 }
@@ -251,7 +251,7 @@ fn decode_ac<const N: usize>(
             let entry = skips[(reader.bits >> RUN_SHIFT) as usize];
             let after = k + usize::from(entry >> 5 & 127);
             if entry == 0 || after > 63 {
-                k = single(reader, &table.runs, places, k, group, lane)?;
+                (*reader, k) = single(*reader, &table.runs, places, k, group, lane)?;
                 if k == ENDED {
                     return Some(());
                 }
@@ -282,27 +282,30 @@ fn signed(ahead: u64, size: u32) -> i16 {
 /// The position after a code that ends its block.
 const ENDED: usize = usize::MAX;
 
-/// Decodes one code and its value. The position after it; `None` where there is no such code.
+/// Decodes one code and its value. The reader and the position after it; `None` where there is no such code.
+///
+/// By value, so that a reader in the registers of a loop stays there.
 #[inline(never)]
-fn single(
-    reader: &mut BitReader,
+fn single<'s>(
+    mut reader: BitReader<'s>,
     runs: &RunTable,
     places: &[u16; 128],
     k: usize,
     group: &mut [i16],
     lane: usize,
-) -> Option<usize> {
+) -> Option<(BitReader<'s>, usize)> {
     let mut run = runs.lookup[(reader.bits >> RUN_SHIFT) as usize];
     if run == NO_VALUE {
         run = runs.find_long(reader.bits)?;
     }
     if run & NO_VALUE != 0 {
         reader.skip(run & 31);
-        return Some(if run & END == 0 { k + 16 } else { ENDED });
+        let next = if run & END == 0 { k + 16 } else { ENDED };
+        return Some((reader, next));
     }
     let at = k + (run >> 5 & 31) as usize;
     let value = signed(reader.bits << (run >> 16 & 31), run >> 24);
     reader.skip(run & 31);
     group[usize::from(places[at & 127]) + lane] = value;
-    Some(at + 1)
+    Some((reader, at + 1))
 }
