@@ -100,9 +100,9 @@ async fn work_for_which_there_is_never_room_is_refused_at_once() {
 
 #[tokio::test]
 async fn an_answer_keeps_its_memory_until_it_is_sent() {
-    let source = jpeg(800, 800, 0);
+    let source = jpeg(120, 120, 0);
     let total = bound(&source) + source.len() as u64;
-    let limits = format!("memory_total_bytes = {total}\ndeadline_seconds = 1\nthreads = 1");
+    let limits = format!("memory_total_bytes = {total}\ndeadline_seconds = 5\nthreads = 1");
     let bare = Bare::with(&limits, &[("a.jpg", &source)]);
     let target = format!("/a.jpg?{RULE}");
     // Its reader has read nothing of it.
