@@ -33,9 +33,6 @@ impl Window {
 /// Rows of the result that are made at once.
 const LANES: usize = 8;
 
-/// Columns that are summed up at once, so that their sums stay in registers.
-const COLUMNS: usize = 32;
-
 /// What `window` shows of a plane, scaled to `size`: cutting and scaling are one step.
 ///
 /// - Lanczos (3 lobes) on the values as they are, for both directions. What is around the window is taken into account as
@@ -74,7 +71,7 @@ pub fn resample(
         plane,
         columns: &columns,
         first,
-        sums: vec![0.0; (last - first).next_multiple_of(COLUMNS)],
+        sums: vec![0.0; last - first],
         turned: vec![[0.0; LANES]; last - first],
     };
     for (rows, out) in rows.chunks(LANES).zip(samples.chunks_mut(LANES * width)) {
@@ -152,29 +149,26 @@ impl Work<'_> {
     #[inline(always)]
     fn sum_rows(&mut self, weights: &Weights) {
         let len = self.turned.len();
-        for (index, out) in self
-            .sums
-            .as_chunks_mut::<COLUMNS>()
-            .0
-            .iter_mut()
-            .enumerate()
-        {
-            let from = self.first + index * COLUMNS;
-            let part = COLUMNS.min(len - index * COLUMNS);
-            let mut sums = [0.0; COLUMNS];
-            for (y, &weight) in weights.range.clone().zip(&weights.values) {
-                let row = &self.plane.row(y)[from..][..part];
-                if let Some(row) = row.first_chunk::<COLUMNS>() {
-                    for i in 0..COLUMNS {
-                        sums[i] += f32::from(row[i]) * weight;
-                    }
-                } else {
-                    for (sum, &sample) in sums.iter_mut().zip(row) {
-                        *sum += f32::from(sample) * weight;
-                    }
-                }
+        let (plane, first) = (self.plane, self.first);
+        let row = |y: usize| &plane.row(y)[first..][..len];
+        let sums = &mut self.sums[..len];
+        sums.fill(0.0);
+        let mut y = weights.range.start;
+        // Four at a time, so that sums are loaded and stored more seldom.
+        let (fours, rest) = weights.values.as_chunks::<4>();
+        for weights in fours {
+            let [a, b, c, d] = [row(y), row(y + 1), row(y + 2), row(y + 3)];
+            for i in 0..len {
+                let sum = sums[i] + f32::from(a[i]) * weights[0] + f32::from(b[i]) * weights[1];
+                sums[i] = sum + f32::from(c[i]) * weights[2] + f32::from(d[i]) * weights[3];
             }
-            *out = sums;
+            y += 4;
+        }
+        for &weight in rest {
+            for (sum, &sample) in sums.iter_mut().zip(row(y)) {
+                *sum += f32::from(sample) * weight;
+            }
+            y += 1;
         }
     }
 }
