@@ -96,6 +96,21 @@ impl Memory {
         self.bounds.total
     }
 
+    /// What may ever be held for this, if nothing else is.
+    pub(crate) fn most(&self, what: For) -> u64 {
+        let Bounds {
+            total,
+            bodies,
+            unsigned,
+            ..
+        } = self.bounds;
+        match what {
+            For::Work => total,
+            For::SignedBody => total.min(bodies),
+            For::UnsignedBody => total.min(bodies).min(unsigned),
+        }
+    }
+
     /// This many bytes of it, if they are free.
     pub(crate) fn hold(self: &Arc<Self>, what: For, bytes: u64) -> Option<Held> {
         let mut state = self.state();

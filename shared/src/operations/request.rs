@@ -138,13 +138,18 @@ pub(crate) async fn receive(
     let announced = call.header("content-length");
     let digest = digest(call)?;
     let len = body.len().or_else(|| announced?.parse().ok());
-    if len.is_some_and(|len| len > longest.bytes) {
-        return Err(longest.exceeded());
-    }
     let what = match call.caller {
         Caller::Anonymous => For::UnsignedBody,
         Caller::Key { .. } => For::SignedBody,
     };
+    // For what is longer than all that bodies may take there will be no room later either.
+    let longest = &Longest {
+        bytes: longest.bytes.min(service.gate.memory.most(what)),
+        ..*longest
+    };
+    if len.is_some_and(|len| len > longest.bytes) {
+        return Err(longest.exceeded());
+    }
     let len = len.unwrap_or_default();
     let held = service.gate.memory.hold(what, len);
     let mut held = held.ok_or(Error::Overload)?;

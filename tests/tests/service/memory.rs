@@ -118,6 +118,24 @@ async fn an_answer_keeps_its_memory_until_it_is_sent() {
 }
 
 #[tokio::test]
+async fn a_body_for_which_there_is_never_room_is_too_large() {
+    let bare = Bare::with("memory_total_bytes = 2000000", &[]);
+    for (len, expected) in [(1_000_000, 200), (1_000_001, 400)] {
+        let request = Request::put("/a").header("host", HOST);
+        let body = Bytes::from(vec![0; len]);
+        let answer = bare.service.answer(request.body(body).expect("a request"));
+        let (status, text) = read(answer.await).await;
+        assert_eq!(status, expected, "{len}: {text}");
+        let is_too_large = text.contains("<Code>EntityTooLarge</Code>");
+        assert_eq!(is_too_large, expected == 400, "{text}");
+        assert!(
+            expected == 200 || text.contains("1000000 bytes allowed here"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_animation_waits_for_its_reader_within_the_memory() {
     let (one, two) = (jpeg(300, 300, 0), jpeg(300, 300, 40));
     let rule = animate_rule("50", &[&format!("http://{HOST}/b.jpg")]);
