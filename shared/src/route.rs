@@ -26,6 +26,7 @@ use crate::service::Service;
 use crate::storage::deadline::{within, within_until};
 use crate::wire::body::Body;
 use crate::wire::incoming::Incoming;
+use crate::wire::names::{CHOOSING, DESCRIBING, UNSUPPORTED};
 use crate::work::{self, Timer};
 
 /// The one host of a request. Were there two, this service could take the one and a front before it the other.
@@ -110,7 +111,9 @@ impl Service {
                 &parts.headers,
                 now,
             )?;
-            return Ok(describe::buckets(self, &Who::Key(key, front.client)));
+            let region = region_of_list(&raw_query)?;
+            let who = Who::Key(key, front.client);
+            return Ok(describe::buckets(self, &who, region.as_deref()));
         }
         let place = hosts::find(&self.authority.config, &host, raw_path, Asked::ByRequest)
             .map_err(Error::NoBucket)?;
@@ -226,4 +229,21 @@ impl Service {
         }
         result
     }
+}
+
+/// The region of the buckets that shall be listed, if the query names one. What it asks of the service beside the list is
+/// refused.
+fn region_of_list(raw_query: &str) -> Result<Option<String>, Error> {
+    let query = rules::split_query(raw_query)?;
+    let mut others = CHOOSING.iter().chain(&DESCRIBING).chain(&UNSUPPORTED);
+    let rule = query.rule.as_ref().map(|rule| rule.text.as_str());
+    let other = others.find(|name| query.parameter(name).is_some());
+    if let Some(name) = other.copied().or(rule) {
+        let text = format!("?{name} of the service, which is asked for its buckets alone");
+        return Err(Error::NotSupported(text));
+    }
+    let region = query
+        .parameter("region")
+        .filter(|region| !region.is_empty());
+    Ok(region.map(str::to_owned))
 }

@@ -210,11 +210,15 @@ pub(crate) async fn run_within<T: Send + 'static>(
         _seat: seat,
         held,
     };
-    run(move || {
+    // Where the client leaves, the work stops at its next look at the timer.
+    let guard = timer.guard();
+    let done = run(move || {
         let _rights = rights;
         Ok(work())
     })
-    .await
+    .await;
+    guard.release();
+    done
 }
 
 /// Writes a result into memory, at most `limit` bytes.

@@ -177,10 +177,9 @@ impl Authority {
             None => hosts::find(&self.config, first, &format!("/{path}"), Asked::ByImageUrl)
                 .map_err(|error| wrong(error.to_string()))?,
         };
-        let version = rules::split_query(query)
-            .ok()
-            .and_then(|query| query.parameter(VERSION_ID).map(|v| Version(v.to_owned())))
-            .filter(|version| !version.0.is_empty());
+        let query = rules::split_query(query).map_err(|error| wrong(error.to_string()))?;
+        let version = query.parameter(VERSION_ID).filter(|id| !id.is_empty());
+        let version = version.map(|id| Version(id.to_owned()));
         Ok(SourceName {
             bucket: place.bucket,
             key: ObjectKey::new(place.key)?,

@@ -194,7 +194,12 @@ fn copied_range(call: &Call, size: u64) -> Result<Option<(u64, u64)>, Error> {
     // Unlike those of a GET, both ends must be given and within the object (436/8287).
     let range = text.strip_prefix("bytes=").and_then(|range| {
         let (first, last) = range.split_once('-')?;
-        let range: (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+        // Not `+0`, which a number may be in Rust.
+        let number = |text: &str| {
+            let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| text.parse::<u64>().ok()).flatten()
+        };
+        let range = (number(first)?, number(last)?);
         (range.0 <= range.1 && range.1 < size).then_some(range)
     });
     range.map(Some).ok_or_else(|| {

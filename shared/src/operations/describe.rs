@@ -101,8 +101,8 @@ pub(crate) async fn describe(
     }
 }
 
-/// `GET /` on the host of the service: the buckets whose keys the caller may list.
-pub(crate) fn buckets(service: &Service, who: &Who) -> Response<Body> {
+/// `GET /` on the host of the service: the buckets whose keys the caller may list, of one region where it is named.
+pub(crate) fn buckets(service: &Service, who: &Who, region: Option<&str>) -> Response<Body> {
     let authority = &service.authority;
     let mut answer = Writer::new("ListAllMyBucketsResult");
     owner(&mut answer, "");
@@ -113,7 +113,8 @@ pub(crate) fn buckets(service: &Service, who: &Who) -> Response<Body> {
             bucket: index,
             prefix: String::new(),
         };
-        if authority.allow(who, &[listing]).is_ok() {
+        let is_there = region.is_none_or(|region| bucket.region.as_deref() == Some(region));
+        if is_there && authority.allow(who, &[listing]).is_ok() {
             answer
                 .begin("Bucket")
                 .leaf("Name", &bucket.name)

@@ -92,6 +92,7 @@ pub(crate) fn read(
     mut ended: impl FnMut(&[&str], &str) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
     const MAX_DEPTH: usize = 4;
+    const MAX_QUOTED: usize = 40;
     let text = std::str::from_utf8(bytes).map_err(|_| Malformed("it is not UTF-8".to_owned()))?;
     let malformed = |error: &dyn std::fmt::Display| Malformed(error.to_string());
     let mut reader = quick_xml::Reader::from_str(text);
@@ -108,7 +109,9 @@ pub(crate) fn read(
         };
         if let Some(name) = begins {
             if open.is_empty() && (is_over || name != root) {
-                let text = format!("expected one `{root}`, found `{name}`");
+                // A name may be as long as the document.
+                let shown: String = name.chars().take(MAX_QUOTED).collect();
+                let text = format!("expected one `{root}`, found `{shown}`");
                 return Err(Malformed(text));
             }
             if open.len() == MAX_DEPTH {

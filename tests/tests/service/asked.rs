@@ -200,6 +200,15 @@ fn the_list_of_buckets_has_those_that_the_key_may_list() {
             "{one}"
         );
         assert!(list(None).contains("AccessDenied"));
+        let ask = |target| send(&server, Some("all"), "GET", (host, target), &[], b"");
+        let there = ask("/?region=eu-frankfurt").text();
+        assert!(
+            !there.contains(BUCKET) && there.contains("other-1250000000"),
+            "{there}"
+        );
+        for target in ["/?acl", "/?lifecycle", "/?uploads", "/?imageMogr2/strip"] {
+            refused(&ask(target), 400, "InvalidRequest", "of the service");
+        }
     }
 }
 
@@ -261,6 +270,9 @@ fn a_copy_names_its_source_by_host_or_by_bucket() {
         assert_eq!(answer.status, 200, "{source}: {}", answer.text());
         assert_eq!(server.get(&format!("/to-{n}")).body, b"copied");
     }
+    let odd = format!("/{BUCKET}/from%20x.txt?versionId=%FF");
+    let odd = server.put("/to", &[("x-cos-copy-source", &odd)], b"");
+    refused(&odd, 400, "InvalidArgument", "x-cos-copy-source");
     let foreign = server.put("/to", &[("x-cos-copy-source", "/elsewhere-1/from")], b"");
     refused(&foreign, 400, "InvalidArgument", "elsewhere-1");
 }

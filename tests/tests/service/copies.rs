@@ -118,6 +118,7 @@ fn parts_are_copied_from_ranges_of_objects() {
     }
     document += "</CompleteMultipartUpload>";
     for wrong in [
+        "bytes=+1-+2",
         "bytes=8-10",
         "bytes=4-2",
         "bytes=-3",
