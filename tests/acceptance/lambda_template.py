@@ -53,9 +53,12 @@ def viewer_request():
 # What the service asks of S3 for each route (shared/src/route.rs, `operate`), on objects and on the bucket.
 READ = {"s3:GetObject", "s3:GetObjectVersion"}
 ROUTES = {
-    "GET /{key+}": (READ | {"s3:ListMultipartUploadParts"}, {"s3:ListBucket"}),
+    "GET /{key+}": (
+        READ | {"s3:ListMultipartUploadParts", "s3:GetObjectTagging", "s3:GetObjectVersionTagging"},
+        {"s3:ListBucket"},
+    ),
     "HEAD /{key+}": (READ, {"s3:ListBucket"}),
-    "GET /": (set(), {"s3:ListBucket", "s3:ListBucketMultipartUploads"}),
+    "GET /": (set(), {"s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketVersioning"}),
     "HEAD /": (set(), set()),
     # PUT, POST, DELETE and OPTIONS. A copy onto another version reads it; a multipart upload is completed with PutObject.
     "$default": (
